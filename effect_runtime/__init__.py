@@ -1,0 +1,1 @@
+"""Effects as values, one unit of work, events that are never lost."""

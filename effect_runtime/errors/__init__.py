@@ -1,0 +1,7 @@
+"""Every exception this library raises; each builds its own sentence from facts."""
+
+from __future__ import annotations
+
+from effect_runtime.errors._root import Code, ConfigurationError, EffectRuntimeError, Fault, raise_faults
+
+__all__ = ["Code", "ConfigurationError", "EffectRuntimeError", "Fault", "raise_faults"]

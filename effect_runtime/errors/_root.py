@@ -6,24 +6,13 @@ An exception takes facts and builds its own sentence: what, where, way out. It k
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from typing import final
+
+from effect_runtime.errors._codes import Code
 
 
 class EffectRuntimeError(Exception):
     """Be the one class that catches everything this library raises on purpose."""
-
-
-class Code(Enum):
-    """Name every configuration fault by a stable code; the value is what goes wrong, in one line.
-
-    A code is never reused or renumbered. `docs/codes.md` lists each with an example and its fix.
-    """
-
-    @property
-    def title(self) -> str:
-        """Return the one-line meaning of the code."""
-        return str(self.value)
 
 
 class Fault(EffectRuntimeError):

@@ -1,0 +1,238 @@
+"""What the relay, the consumer and the operator need from a store, as ports.
+
+A store implements these beside dispatch's. Knows no SQL, no wire; time is the store's own clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Literal, Protocol
+
+from attrs import frozen
+
+from effect_runtime.dispatch import UnitOfWork
+from effect_runtime.integration import Envelope
+
+
+@frozen
+class Route:
+    """Events of `topic` must be accepted by `destination`. `earliest`: also those committed before this route."""
+
+    topic: str
+    destination: str
+    earliest: bool = False
+
+
+@frozen
+class Lane:
+    """The unit of order, lease and retry: the events of one key on their way to one destination.
+
+    An event without a key is a lane of its own: `key` is None and `event` is its id.
+    """
+
+    destination: str
+    topic: str
+    key: str | None
+    event: str | None = None
+
+
+@frozen(kw_only=True)
+class Claimed:
+    """A lane under a fenced lease with its next events in order; the head has been tried `attempts` times."""
+
+    lane: Lane
+    token: int
+    attempts: int
+    envelopes: tuple[Envelope, ...]
+
+
+@frozen(kw_only=True)
+class Settlement:
+    """What became of a claim: the first `accepted` events are through, and the rest as `then` says.
+
+    `release`: give the lane back, due at once. `retry`: due at `due`; `spend` adds an attempt to the head.
+    `quarantine`: the head becomes a dead letter; the lane is blocked (`block`) or goes on without it.
+    """
+
+    lane: Lane
+    token: int
+    accepted: int
+    then: Literal["release", "retry", "quarantine"] = "release"
+    due: datetime | None = None
+    spend: bool = False
+    error: str = ""
+    block: bool = True
+
+
+class RelayStore(Protocol):
+    """Lend lanes to relays.
+
+    1. A lane is lent to one owner until its lease ends on the store's clock; each loan has a larger token.
+    2. Only lanes that are due, not blocked, and have unaccepted events are lent, oldest due first.
+    3. `settle` changes nothing for a token that is not the lane's last one, or whose lease was lent on: it returns
+       those settlements as stale. It is atomic for each settlement.
+    4. A registered route gets every event committed after its registration.
+    """
+
+    async def register(self, routes: Sequence[Route]) -> None:
+        """Remember the routes; known ones are left as they are."""
+
+    async def claim(
+        self, *, owner: str, lanes: int, events: int, lease: timedelta, destinations: Sequence[str]
+    ) -> tuple[Claimed, ...]:
+        """Lend up to `lanes` due lanes of these destinations, each with up to `events` events."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
+        """Record outcomes; return the stale ones."""
+
+    async def next_due(self, destinations: Sequence[str]) -> datetime | None:
+        """Return when the next unblocked lane is due or its lease ends; None when nothing waits."""
+
+    def version(self) -> int:
+        """Return a number that grows when any process has committed; cheap enough to poll each few milliseconds."""
+
+
+@frozen(kw_only=True)
+class Address:
+    """One event for one subscription."""
+
+    subscription: str
+    topic: str
+    event: str
+    key: str | None = None
+    sequence: int | None = None
+
+
+@frozen(kw_only=True)
+class InboxState:
+    """What the inbox knows before an event is admitted. `mark`: last number settled; None for a new key."""
+
+    seen: bool
+    mark: int | None
+    blocked: bool
+    waiting: int
+
+
+class WaitingReason(Enum):
+    """Why a received event is held: a number before it is missing, its key is blocked, or it will be tried again."""
+
+    GAP = "gap"
+    BEHIND = "behind"
+    RETRY = "retry"
+
+
+@frozen(kw_only=True)
+class Waiting:
+    """A received and acknowledged event that the inbox holds durably."""
+
+    address: Address
+    reason: WaitingReason
+    body: bytes
+    since: datetime
+    due: datetime | None = None
+    attempts: int = 0
+    history: tuple[str, ...] = ()
+    replayed: bool = False
+
+
+@frozen(kw_only=True)
+class DeadLetter:
+    """An event that could not be handled: its bytes, where it was going, and every attempt's error.
+
+    `side` tells who gave up: the relay (`outbox`) or the subscription (`inbox`). `blocks`: its key waits for it.
+    """
+
+    id: str
+    side: Literal["outbox", "inbox"]
+    destination: str
+    topic: str | None
+    key: str | None
+    sequence: int | None
+    event: str | None
+    type: str | None
+    body: bytes
+    cause: str
+    history: tuple[str, ...]
+    attempts: int
+    blocks: bool
+    at: datetime
+    state: Literal["dead", "replayed", "discarded"] = "dead"
+
+
+class Inbox(Protocol):
+    """The inbox of one context, inside one unit of work: every method reads and writes in its transaction.
+
+    1. `settled` inserts the row that makes a second delivery a duplicate, and moves the key's mark to the event's
+       number if that is higher; concurrent twins wait for one another on it. In the same step the waiting event of
+       the next number, if there is one and the key is not blocked, becomes due at once.
+    2. `hold` replaces a waiting row of the same address.
+    3. `bury` stores a dead letter, removes its waiting row, and blocks its key if it says so.
+    """
+
+    async def state(self, address: Address) -> InboxState:
+        """Read what is known of an event and its key."""
+
+    async def settled(self, address: Address, outcome: str) -> None:
+        """Record that this event is done for this subscription: applied, ignored, skipped or discarded."""
+
+    async def hold(self, waiting: Waiting) -> None:
+        """Keep an event until its turn or its next attempt."""
+
+    async def drop(self, address: Address) -> None:
+        """Remove a waiting row."""
+
+    async def next_in_line(self, subscription: str, topic: str, key: str) -> Waiting | None:
+        """Return the waiting event with the lowest number of one key."""
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Store a dead letter."""
+
+    async def unblock(self, subscription: str, topic: str, key: str) -> None:
+        """Let a blocked key move again."""
+
+
+class InboxUnit(UnitOfWork[object], Protocol):
+    """A unit of work whose store also keeps the inbox."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Return the inbox inside this transaction."""
+
+
+class InboxStore(Protocol):
+    """The inbox outside a unit: what the consumer's worker polls."""
+
+    def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[InboxUnit]:
+        """Give one unit of work with its inbox."""
+
+    async def claim_waiting(self, *, owner: str, limit: int, lease: timedelta) -> tuple[Waiting, ...]:
+        """Lend waiting rows that are due, each to one owner until its lease ends, oldest due first."""
+
+    async def next_waiting(self) -> datetime | None:
+        """Return when the next waiting row is due; None when none will be."""
+
+    async def stale_gaps(self, older_than: timedelta) -> tuple[Waiting, ...]:
+        """Return events held for a gap longer than this, for health reports."""
+
+
+class DeadLetterStore(Protocol):
+    """Dead letters, as an operator sees them."""
+
+    async def dead_letters(
+        self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
+    ) -> tuple[DeadLetter, ...]:
+        """List dead letters, oldest first."""
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Read one dead letter."""
+
+    async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
+        """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key.
+
+        Outbox side: replayed makes the head due again with no attempts spent; discarded lets the lane go on without it.
+        Inbox side: replayed holds the event for retry, due at once; discarded settles it. Both free a blocked key's
+        successors, in order. Returns False when it was not `dead` any more.
+        """

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from effect_runtime.errors._codes import Code
 from effect_runtime.errors._root import ConfigurationError, EffectRuntimeError, Fault, raise_faults
+from effect_runtime.errors._source import SourceUnreadable
 
-__all__ = ["Code", "ConfigurationError", "EffectRuntimeError", "Fault", "raise_faults"]
+__all__ = ["Code", "ConfigurationError", "EffectRuntimeError", "Fault", "SourceUnreadable", "raise_faults"]

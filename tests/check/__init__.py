@@ -1,0 +1,1 @@
+"""The source check: what it finds, and what it leaves alone."""

@@ -28,7 +28,7 @@ class Copies:
 
 
 @sync_performer
-def perform_copies(dispatcher: Any, intent: Copies) -> int:
+def perform_copies(_dispatcher: Any, intent: Copies) -> int:
     """Count the copies of a book."""
     found = shelf.copies_of(intent.book)
     if found is None:

@@ -42,10 +42,10 @@ class MemoryShelf:
 
     def copies(self, book: int) -> Effect[int, BookUnknown]:
         """Count the copies of a book."""
-        return try_async(lambda: self._read(book), lambda error: BookUnknown(book))
+        return try_async(lambda: self._read(book), lambda _error: BookUnknown(book))
 
 
-def no_copies(error: BookUnknown) -> Effect[int]:
+def no_copies(_error: BookUnknown) -> Effect[int]:
     """Count an unknown book as none."""
     return succeed(0)
 

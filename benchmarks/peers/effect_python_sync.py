@@ -51,7 +51,7 @@ def unknown_copies() -> EffectGen[int, BookUnknown, Shelf]:
     return copies(shelf.UNKNOWN)
 
 
-def no_copies(error: BookUnknown) -> Effect[int]:
+def no_copies(_error: BookUnknown) -> Effect[int]:
     """Count an unknown book as none."""
     return succeed(0)
 

@@ -44,7 +44,7 @@ class Holdings:
     shelf: Shelf
 
 
-def no_copies(error: BookUnknown) -> Eff[int]:
+def no_copies(_error: BookUnknown) -> Eff[int]:
     """Count an unknown book as none."""
     return succeed(0)
 

@@ -36,7 +36,7 @@ class Shelf:
         return FutureResult(self._read(book))
 
 
-def no_copies(error: BookUnknown) -> FutureResult[int, BookUnknown]:
+def no_copies(_error: BookUnknown) -> FutureResult[int, BookUnknown]:
     """Count an unknown book as none."""
     return FutureResult.from_value(0)
 

@@ -48,7 +48,6 @@ def count_copies() -> Effect[Need[Shelf], BookUnknown, int]:
     return total
 
 
-
 def measure(count: int) -> tuple[float, object]:
     """Time one run of the program."""
     program = supply(Shelf())(count_copies)

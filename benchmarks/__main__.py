@@ -1,0 +1,68 @@
+"""`python -m benchmarks [NAME...] [--json] [--rounds N] [--write-docs]`: run workloads, print and keep the results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+
+from benchmarks._environments import EnvironmentUnavailable
+from benchmarks._observe import NOISE_ROUNDS, ROUNDS, compare
+from benchmarks._page import write_page
+from benchmarks._registry import WORKLOADS
+from benchmarks._results import Row, row_of, skipped_row, write
+from benchmarks._workload import Workload
+
+COLUMNS = "{name:28} {ours:>12} {theirs:>12} {unit:6} {ratio:>7}  {interval:22} {target:>7}  {met}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; 0 if nothing went wrong, whatever the verdicts."""
+    asked = _parser().parse_args(arguments)
+    if asked.write_docs:
+        write_page()
+        return 0
+    if unknown := [name for name in asked.names if name not in WORKLOADS]:
+        print(f"No workload {', '.join(unknown)}. There are: {', '.join(WORKLOADS)}.", file=sys.stderr)
+        return 2
+    if not asked.json:
+        print(COLUMNS.format(**{key: key for key in _keys()}))
+    for row in _rows(asked.names or WORKLOADS, rounds=asked.rounds):
+        print(json.dumps(row) if asked.json else _readable(row), flush=True)
+    return 0
+
+
+def _rows(names: Iterator[str] | Sequence[str] | dict[str, Workload], *, rounds: int) -> Iterator[Row]:
+    for name in names:
+        try:
+            comparison = compare(WORKLOADS[name], rounds=rounds, noise_rounds=min(rounds, NOISE_ROUNDS))
+        except EnvironmentUnavailable as unavailable:
+            yield skipped_row(WORKLOADS[name], str(unavailable))
+        else:
+            write(comparison)
+            yield row_of(comparison)
+
+
+def _readable(row: Row) -> str:
+    shown = {key: "-" if value is None else value for key, value in row.items()}
+    return COLUMNS.format(**shown, interval=f"{shown['low']} .. {shown['high']}")
+
+
+def _keys() -> tuple[str, ...]:
+    return ("name", "ours", "theirs", "unit", "ratio", "interval", "target", "met")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Compare with what one would pick instead."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run; all of them if none is named")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"observations of each side (default {ROUNDS})")
+    parser.add_argument("--write-docs", action="store_true", help="write the table of docs/benchmarks.md and stop")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

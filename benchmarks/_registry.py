@@ -1,0 +1,137 @@
+"""Every workload there is: what is compared, how much of it, and what should come out."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from benchmarks._workload import Side, Target, Workload
+from benchmarks.peers import shelf
+
+CHAIN = 1_000_000
+
+
+def _at_most(bound: float, stretch: float) -> Target:
+    return Target(bound, "lower", stretch=stretch)
+
+
+def _nanoseconds(bound: float, stretch: float) -> Target:
+    return Target(bound, "lower", of="ours", stretch=stretch)
+
+
+INTERPRETER = (
+    Workload(
+        name="service-operation",
+        claim="one service operation in a do-block, against a plain await of the same method",
+        unit="ns",
+        peer="plain await",
+        ours=Side("benchmarks._steps:measure_operations"),
+        theirs=Side("benchmarks._steps:measure_awaits"),
+        target=_at_most(4, 2),
+        count=200_000,
+        expected=300_000,
+    ),
+    Workload(
+        name="do-step",
+        claim="one step of a do-block on an effect built beforehand",
+        unit="ns",
+        peer="plain await",
+        ours=Side("benchmarks._steps:measure_steps"),
+        theirs=Side("benchmarks._steps:measure_small_awaits"),
+        target=_nanoseconds(150, 100),
+        count=400_000,
+        expected=400_000,
+    ),
+    Workload(
+        name="nested-do-block",
+        claim="one level of nested do-blocks, fifty deep, the innermost yielding a step",
+        unit="ns",
+        peer="plain await",
+        ours=Side("benchmarks._steps:measure_nests"),
+        theirs=Side("benchmarks._steps:measure_coroutine_nests"),
+        target=_nanoseconds(250, 150),
+        count=400_000,
+        expected=400_000,
+    ),
+    Workload(
+        name="caught-failure",
+        claim="one typed failure: built, failed with, caught by its type",
+        unit="ns",
+        peer="plain try and except",
+        ours=Side("benchmarks._steps:measure_catches"),
+        theirs=Side("benchmarks._steps:measure_excepts"),
+        target=_nanoseconds(600, 400),
+        count=200_000,
+        expected=200_000,
+    ),
+    Workload(
+        name="fork-join",
+        claim="one fork and its join, a hundred at a time, against `start_soon` in a task group",
+        unit="ns",
+        peer="anyio",
+        ours=Side("benchmarks._forks:measure_forks"),
+        theirs=Side("benchmarks._forks:measure_task_groups"),
+        target=_at_most(1.3, 1.1),
+        count=10_000,
+        expected=10_000,
+    ),
+)
+
+
+def _against(peer: str, environment: str, module: str, count: int, ours: str = "own") -> Workload:
+    return Workload(
+        name=f"peer-{module.replace('_', '-')}",
+        claim=f"the same program, twenty service calls and one failure caught, against `{peer}`",
+        unit="ns",
+        peer=peer,
+        ours=Side("benchmarks.peers.ours:measure", ours),
+        theirs=Side(f"benchmarks.peers.{module}:measure", environment),
+        target=_at_most(1, 0.5),
+        count=count,
+        expected=shelf.TOTAL,
+        chapter="peers",
+    )
+
+
+PEERS = (
+    evolve(_against("plain await", "own", "plain", 20_000), target=_at_most(4, 2)),
+    _against("stateless", "stateless", "stateless", 8_000),
+    _against("stateless, synchronous service", "stateless", "stateless_sync", 8_000),
+    _against("effect-python", "effect-python", "effect_python", 5_000, "ours-3.13"),
+    _against("effect-python, synchronous service", "effect-python", "effect_python_sync", 5_000, "ours-3.13"),
+    _against("expression", "expression", "expression", 4_000),
+    _against("returns", "returns", "returns", 2_000),
+    _against("effect, synchronous service", "effect", "effect", 3_000),
+)
+
+MEMORY = tuple(
+    Workload(
+        name=f"million-binds-{side}",
+        claim=f"peak memory of running a million binds nested to the {side}, over the value itself",
+        unit="bytes",
+        peer="the same chain, a hundred times shorter",
+        ours=Side(f"benchmarks._chains:measure_{side}"),
+        theirs=Side(f"benchmarks._chains:measure_{side}_shorter"),
+        target=_at_most(1.5, 1.1),
+        count=CHAIN,
+        expected=CHAIN,
+        chapter="memory",
+    )
+    for side in ("left", "right")
+)
+
+IMPORT = (
+    Workload(
+        name="import-time",
+        claim="`import effect_runtime`, against importing its five dependencies",
+        unit="ms",
+        peer="its dependencies",
+        ours=Side("benchmarks._imports:measure_ours"),
+        theirs=Side("benchmarks._imports:measure_dependencies"),
+        target=_at_most(1.3, 1.1),
+        count=1,
+        expected="imported",
+        chapter="import",
+    ),
+)
+
+WORKLOADS = {each.name: each for each in (*INTERPRETER, *PEERS, *MEMORY, *IMPORT)}

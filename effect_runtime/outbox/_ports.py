@@ -91,6 +91,9 @@ class RelayStore(Protocol):
     async def next_due(self, destinations: Sequence[str]) -> datetime | None:
         """Return when the next unblocked lane is due or its lease ends; None when nothing waits."""
 
+    async def backlog(self, destinations: Sequence[str], *, limit: int) -> int:
+        """Count the events that these destinations have not accepted yet, counting no further than `limit`."""
+
     def version(self) -> int:
         """Return a number that grows when any process has committed; cheap enough to poll each few milliseconds."""
 
@@ -108,9 +111,13 @@ class Address:
 
 @frozen(kw_only=True)
 class InboxState:
-    """What the inbox knows before an event is admitted. `mark`: last number settled; None for a new key."""
+    """What the inbox knows before an event is admitted. `mark`: last number settled; None for a new key.
+
+    `seen`: it is settled. `held`: a waiting row of this very address exists. `waiting`: waiting rows of its key.
+    """
 
     seen: bool
+    held: bool
     mark: int | None
     blocked: bool
     waiting: int
@@ -168,7 +175,7 @@ class Inbox(Protocol):
     1. `settled` inserts the row that makes a second delivery a duplicate, and moves the key's mark to the event's
        number if that is higher; concurrent twins wait for one another on it. In the same step the waiting event of
        the next number, if there is one and the key is not blocked, becomes due at once.
-    2. `hold` replaces a waiting row of the same address.
+    2. `hold` replaces a waiting row of the same address and ends its lease.
     3. `bury` stores a dead letter, removes its waiting row, and blocks its key if it says so.
     """
 
@@ -208,11 +215,16 @@ class InboxStore(Protocol):
     def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[InboxUnit]:
         """Give one unit of work with its inbox."""
 
-    async def claim_waiting(self, *, owner: str, limit: int, lease: timedelta) -> tuple[Waiting, ...]:
-        """Lend waiting rows that are due, each to one owner until its lease ends, oldest due first."""
+    async def claim_waiting(
+        self, *, owner: str, limit: int, lease: timedelta, subscriptions: Sequence[str]
+    ) -> tuple[Waiting, ...]:
+        """Lend waiting rows of these subscriptions that are due, each to one owner until its lease ends, oldest first.
 
-    async def next_waiting(self) -> datetime | None:
-        """Return when the next waiting row is due; None when none will be."""
+        Rows of other subscriptions are left alone: another process of the same store may know them.
+        """
+
+    async def next_waiting(self, subscriptions: Sequence[str]) -> datetime | None:
+        """Return when the next waiting row of these is due or its lease ends; None when none will be."""
 
     async def stale_gaps(self, older_than: timedelta) -> tuple[Waiting, ...]:
         """Return events held for a gap longer than this, for health reports."""
@@ -233,6 +245,7 @@ class DeadLetterStore(Protocol):
         """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key.
 
         Outbox side: replayed makes the head due again with no attempts spent; discarded lets the lane go on without it.
-        Inbox side: replayed holds the event for retry, due at once; discarded settles it. Both free a blocked key's
-        successors, in order. Returns False when it was not `dead` any more.
+        Inbox side: replayed holds the event for retry, due at once and marked `replayed`; discarded settles it. Both
+        free a blocked key's successors, in order: after a replay they stay behind the head until it is settled.
+        Returns False when it was not `dead` any more.
         """

@@ -1,0 +1,139 @@
+"""The commands and queries of the catalog, and what answers them. Knows no database, no wire, no other context."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import evolve, field, frozen
+from attrs.validators import ge, max_len, min_len
+
+from effect_runtime import A, Context, Do, E, from_result, publish
+from library_example.catalog.domain import (
+    TITLE_LENGTH,
+    Book,
+    BookUnknown,
+    InventoryBelowZero,
+    Isbn,
+    IsbnTaken,
+    count_out,
+)
+from library_example.catalog.ports import CatalogReads, CatalogRuntime
+from library_example.contracts import AuthorId, BookAdded, BookId, CatalogEvents, CopiesChanged
+
+catalog = Context("catalog", CatalogRuntime, reads=CatalogReads, publishes=[CatalogEvents])
+Catalog: TypeAlias = Do[A, E, CatalogRuntime]
+Reading: TypeAlias = Do[A, E, CatalogReads]
+
+
+@frozen
+class AddBook:
+    """Put a book into the catalog."""
+
+    title: str = field(validator=[min_len(1), max_len(TITLE_LENGTH)])
+    isbn: Isbn
+    author: AuthorId
+    copies: int = field(default=1, validator=ge(0))
+
+
+@frozen
+class ChangeCopies:
+    """Own so many copies of a book from now on."""
+
+    book_id: BookId
+    copies: int = field(validator=ge(0))
+
+
+@frozen
+class UpdateInventory:
+    """Count copies that left the house, or (negative) came back."""
+
+    book_id: BookId
+    delta: int
+
+
+@frozen
+class GetBook:
+    """Ask for one book."""
+
+    book_id: BookId
+
+
+@frozen
+class SearchBooks:
+    """Ask for books by a part of the title, the author or the ISBN."""
+
+    text: str
+    page: int = field(default=1, validator=ge(1))
+
+
+@frozen
+class GetAvailableBooks:
+    """Ask for books that have a copy in the house."""
+
+    page: int = field(default=1, validator=ge(1))
+
+
+@frozen
+class GetOverlentBooks:
+    """Ask for books of which more copies are out than we own."""
+
+    page: int = field(default=1, validator=ge(1))
+
+
+@catalog.command(access="public")
+def add_book(command: AddBook) -> Catalog[BookId, IsbnTaken]:
+    """Keep a book, answer with its id and tell the world."""
+    rt = yield from catalog.runtime
+    book_id = BookId(str((yield from rt.ids.uuid())))
+    now = yield from rt.clock.now()
+    yield from rt.books.add(
+        Book(id=book_id, title=command.title, isbn=command.isbn, author=command.author, total=command.copies)
+    )
+    yield from publish(BookAdded(book_id, command.copies, now))
+    return book_id
+
+
+@catalog.command(access="public")
+def change_copies(command: ChangeCopies) -> Catalog[None, BookUnknown]:
+    """Own more or fewer copies and tell the world."""
+    rt = yield from catalog.runtime
+    book = yield from rt.books.get(command.book_id)
+    yield from rt.books.save(evolve(book, total=command.copies))
+    now = yield from rt.clock.now()
+    yield from publish(CopiesChanged(book.id, command.copies, now))
+
+
+@catalog.command(access="internal")
+def update_inventory(command: UpdateInventory) -> Catalog[None, BookUnknown | InventoryBelowZero]:
+    """Count what lending says it lent or took back."""
+    rt = yield from catalog.runtime
+    book = yield from rt.books.get(command.book_id)
+    yield from rt.books.save((yield from from_result(count_out(book, command.delta))))
+
+
+@catalog.query(access="public")
+def get_book(query: GetBook) -> Reading[Book, BookUnknown]:
+    """Answer with one book."""
+    rt = yield from catalog.reads
+    return (yield from rt.books.get(query.book_id))
+
+
+@catalog.query(access="public")
+def search_books(query: SearchBooks) -> Reading[tuple[Book, ...]]:
+    """Answer with one page of the books found."""
+    rt = yield from catalog.reads
+    return (yield from rt.books.search(query.text, page=query.page))
+
+
+@catalog.query(access="public")
+def get_available_books(query: GetAvailableBooks) -> Reading[tuple[Book, ...]]:
+    """Answer with one page of the books that can be taken home."""
+    rt = yield from catalog.reads
+    return (yield from rt.books.available(page=query.page))
+
+
+@catalog.query(access="public")
+def get_overlent_books(query: GetOverlentBooks) -> Reading[tuple[Book, ...]]:
+    """Answer with one page of the books of which too many copies are out."""
+    rt = yield from catalog.reads
+    return (yield from rt.books.overlent(page=query.page))

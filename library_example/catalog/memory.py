@@ -1,0 +1,86 @@
+"""The catalog's ports over a memory store: for tests, and to try things out. Held to the same contract as SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+
+from attrs import frozen
+from returns.result import Failure, Result, Success
+
+from effect_runtime import ReadTransaction, Transaction, operation
+from effect_runtime.outbox.memory import MemoryReadSession, MemorySession
+from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken
+from library_example.catalog.ports import PAGE_SIZE, CatalogReads, CatalogRuntime
+from library_example.contracts import BookId
+
+
+@frozen
+class MemoryBookReads:
+    """Read books from a table by id."""
+
+    books: Mapping[BookId, Book]
+
+    @operation(kind="transactional")
+    async def get(self, book_id: BookId) -> Result[Book, BookUnknown]:
+        """Read one book."""
+        book = self.books.get(book_id)
+        return Failure(BookUnknown(book_id)) if book is None else Success(book)
+
+    @operation(kind="transactional")
+    async def search(self, text: str, *, page: int) -> tuple[Book, ...]:
+        """Read the books whose title, author or ISBN contains `text`, in any case."""
+        return self._page(page, lambda book: text.casefold() in book.searchable)
+
+    @operation(kind="transactional")
+    async def available(self, *, page: int) -> tuple[Book, ...]:
+        """Read the books that have a copy in the house."""
+        return self._page(page, lambda book: book.available > 0)
+
+    @operation(kind="transactional")
+    async def overlent(self, *, page: int) -> tuple[Book, ...]:
+        """Read the books of which more copies are out than we own."""
+        return self._page(page, lambda book: book.overlent)
+
+    def _page(self, page: int, wanted: Callable[[Book], bool]) -> tuple[Book, ...]:
+        found = sorted(filter(wanted, self.books.values()), key=lambda book: (book.title, book.id))
+        return tuple(found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+
+
+@frozen
+class MemoryBooks(MemoryBookReads):
+    """Keep books by id, and their ids by ISBN."""
+
+    books: MutableMapping[BookId, Book]
+    by_isbn: MutableMapping[Isbn, BookId]
+
+    @operation(kind="transactional")
+    async def add(self, book: Book) -> Result[None, IsbnTaken]:
+        """Keep a new book."""
+        if book.isbn in self.by_isbn:
+            return Failure(IsbnTaken(book.isbn))
+        self.by_isbn[book.isbn] = book.id
+        self.books[book.id] = book
+        return Success(None)
+
+    @operation(kind="transactional")
+    async def save(self, book: Book) -> Result[None, BookUnknown]:
+        """Replace a known book."""
+        if book.id not in self.books:
+            return Failure(BookUnknown(book.id))
+        self.books[book.id] = book
+        return Success(None)
+
+
+def make_catalog(tx: Transaction[MemorySession]) -> CatalogRuntime:
+    """Build what one command of the catalog may use."""
+    return CatalogRuntime(
+        books=MemoryBooks(tx.session.table("books"), tx.session.table("isbns")),
+        clock=tx.clock,
+        ids=tx.ids,
+        outbox=tx.outbox,
+    )
+
+
+def make_catalog_reads(tx: ReadTransaction[MemoryReadSession]) -> CatalogReads:
+    """Build what one query of the catalog may use."""
+    return CatalogReads(books=MemoryBookReads(tx.session.table("books")))

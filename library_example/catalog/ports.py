@@ -1,0 +1,63 @@
+"""What the catalog needs from the outside, and the two runtimes that hold it. Knows no database."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+from effect_runtime import Eff, Outbox
+from effect_runtime.runtime import Clock, Ids
+from library_example.catalog.domain import Book, BookUnknown, IsbnTaken
+from library_example.contracts import BookId, CatalogEvents
+
+PAGE_SIZE = 20
+
+
+class BookReads(Protocol):
+    """The books, to be read.
+
+    1. Page n (from 1) holds at most `PAGE_SIZE` books, in the order of title, then id.
+    """
+
+    def get(self, book_id: BookId) -> Eff[Book, BookUnknown]:
+        """Read one book."""
+
+    def search(self, text: str, *, page: int) -> Eff[tuple[Book, ...]]:
+        """Read the books whose title, author or ISBN contains `text`, in any case."""
+
+    def available(self, *, page: int) -> Eff[tuple[Book, ...]]:
+        """Read the books that have a copy in the house."""
+
+    def overlent(self, *, page: int) -> Eff[tuple[Book, ...]]:
+        """Read the books of which more copies are out than we own."""
+
+
+class Books(BookReads, Protocol):
+    """The books.
+
+    2. Two books never share an ISBN.
+    """
+
+    def add(self, book: Book) -> Eff[None, IsbnTaken]:
+        """Keep a new book."""
+
+    def save(self, book: Book) -> Eff[None, BookUnknown]:
+        """Replace a known book."""
+
+
+@frozen
+class CatalogRuntime:
+    """What a command of the catalog may use."""
+
+    books: Books
+    clock: Clock
+    ids: Ids
+    outbox: Outbox[CatalogEvents]
+
+
+@frozen
+class CatalogReads:
+    """What a query of the catalog may use: no way to write or to publish."""
+
+    books: BookReads

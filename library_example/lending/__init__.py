@@ -1,0 +1,1 @@
+"""Lending: who has which copy of which book, and until when."""

@@ -1,0 +1,149 @@
+"""The commands and queries of lending, and what answers them. Knows no database, no wire, no other context."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import field, frozen
+from attrs.validators import ge, matches_re, max_len, min_len
+
+from effect_runtime import A, Context, Do, E, emit, from_result, publish
+from library_example.contracts import BookBorrowed, BookId, BookReturned, LendingEvents, LoanId, PatronId
+from library_example.lending.domain import (
+    AlreadyReturned,
+    BookBorrowedOccurred,
+    BookReturnedOccurred,
+    BookUnknown,
+    BorrowRefused,
+    EmailTaken,
+    Loan,
+    LoanUnknown,
+    Patron,
+    PatronUnknown,
+    Shelf,
+    give_back,
+    lend,
+)
+from library_example.lending.ports import LendingReads, LendingRuntime
+
+lending = Context("lending", LendingRuntime, reads=LendingReads, publishes=[LendingEvents])
+Lending: TypeAlias = Do[A, E, LendingRuntime]
+Reading: TypeAlias = Do[A, E, LendingReads]
+
+
+@frozen
+class RegisterPatron:
+    """Let somebody borrow books from now on."""
+
+    name: str = field(validator=[min_len(1), max_len(200)])
+    email: str = field(converter=str.casefold, validator=[max_len(254), matches_re(r"[^@\s]+@[^@\s]+")])
+
+
+@frozen
+class BlockPatron:
+    """Let a patron borrow no more, or again."""
+
+    patron_id: PatronId
+    blocked: bool = True
+
+
+@frozen
+class BorrowBook:
+    """Take a copy of a book home for some days."""
+
+    patron_id: PatronId
+    book_id: BookId
+    days: int = 14
+
+
+@frozen
+class ReturnBook:
+    """Bring a copy back."""
+
+    loan_id: LoanId
+
+
+@frozen
+class StockShelf:
+    """Keep in mind how many copies of a book there are to lend."""
+
+    book_id: BookId
+    copies: int = field(validator=ge(0))
+
+
+@frozen
+class GetPatronLoans:
+    """Ask for all loans of a patron, open and closed."""
+
+    patron_id: PatronId
+
+
+@lending.command(access="public")
+def register_patron(command: RegisterPatron) -> Lending[PatronId, EmailTaken]:
+    """Register a patron and answer with the id."""
+    rt = yield from lending.runtime
+    patron_id = PatronId(str((yield from rt.ids.uuid())))
+    yield from rt.patrons.add(Patron(id=patron_id, name=command.name, email=command.email))
+    return patron_id
+
+
+@lending.command(access="public")
+def block_patron(command: BlockPatron) -> Lending[None, PatronUnknown]:
+    """Block a patron, or lift the block."""
+    rt = yield from lending.runtime
+    yield from rt.patrons.block(command.patron_id, command.blocked)
+
+
+@lending.command(access="public")
+def borrow_book(command: BorrowBook) -> Lending[LoanId, PatronUnknown | BookUnknown | BorrowRefused]:
+    """Lend a copy, unless a rule forbids it, and tell the world."""
+    rt = yield from lending.runtime
+    patron = yield from rt.patrons.get(command.patron_id)
+    shelf = yield from rt.shelves.get(command.book_id)
+    out = yield from rt.loans.open_of(command.book_id)
+    now = yield from rt.clock.now()
+    loan_id = LoanId(str((yield from rt.ids.uuid())))
+    loan = yield from from_result(lend(patron, shelf, out, loan_id=loan_id, now=now, days=command.days))
+    yield from rt.loans.save(loan)
+    yield from emit(BookBorrowedOccurred(loan))
+    yield from publish(BookBorrowed(loan.book_id, loan.patron_id, loan.id, now))
+    return loan.id
+
+
+@lending.command(access="public")
+def return_book(command: ReturnBook) -> Lending[None, LoanUnknown | AlreadyReturned]:
+    """Close a loan, once, and tell the world."""
+    rt = yield from lending.runtime
+    now = yield from rt.clock.now()
+    loan = yield from from_result(give_back((yield from rt.loans.get(command.loan_id)), now))
+    yield from rt.loans.save(loan)
+    yield from emit(BookReturnedOccurred(loan))
+    yield from publish(BookReturned(loan.book_id, loan.patron_id, loan.id, now))
+
+
+@lending.command(access="internal")
+def stock_shelf(command: StockShelf) -> Lending[None]:
+    """Believe the catalog about its copies."""
+    rt = yield from lending.runtime
+    yield from rt.shelves.save(Shelf(book_id=command.book_id, copies=command.copies))
+
+
+@lending.query(access="public")
+def get_patron_loans(query: GetPatronLoans) -> Reading[tuple[Loan, ...]]:
+    """Answer with a patron's loans, oldest first."""
+    rt = yield from lending.reads
+    return (yield from rt.loans.of_patron(query.patron_id))
+
+
+@lending.on(BookBorrowedOccurred)
+def count_borrowed(event: BookBorrowedOccurred) -> Lending[None]:
+    """Count the loan in the same transaction, so that the next command sees the limit."""
+    rt = yield from lending.runtime
+    yield from rt.patrons.count_loans(event.loan.patron_id, +1)
+
+
+@lending.on(BookReturnedOccurred)
+def count_returned(event: BookReturnedOccurred) -> Lending[None]:
+    """Count the return in the same transaction."""
+    rt = yield from lending.runtime
+    yield from rt.patrons.count_loans(event.loan.patron_id, -1)

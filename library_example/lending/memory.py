@@ -1,0 +1,122 @@
+"""Lending's ports over a memory store: for tests, and to try things out. Held to the same contract as SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+
+from attrs import evolve, frozen
+from returns.result import Failure, Result, Success
+
+from effect_runtime import ReadTransaction, Transaction, operation
+from effect_runtime.outbox.memory import MemoryReadSession, MemorySession
+from library_example.contracts import BookId, LoanId, PatronId
+from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
+from library_example.lending.ports import LendingReads, LendingRuntime
+
+
+@frozen
+class MemoryPatrons:
+    """Keep patrons by id, and their ids by e-mail address."""
+
+    patrons: MutableMapping[PatronId, Patron]
+    by_email: MutableMapping[str, PatronId]
+
+    @operation(kind="transactional")
+    async def add(self, patron: Patron) -> Result[None, EmailTaken]:
+        """Register a new patron."""
+        if patron.email in self.by_email:
+            return Failure(EmailTaken(patron.email))
+        self.by_email[patron.email] = patron.id
+        self.patrons[patron.id] = patron
+        return Success(None)
+
+    @operation(kind="transactional")
+    async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
+        """Read one patron."""
+        patron = self.patrons.get(patron_id)
+        return Failure(PatronUnknown(patron_id)) if patron is None else Success(patron)
+
+    @operation(kind="transactional")
+    async def block(self, patron_id: PatronId, blocked: bool) -> Result[None, PatronUnknown]:
+        """Block a patron or lift the block."""
+        if patron_id not in self.patrons:
+            return Failure(PatronUnknown(patron_id))
+        self.patrons[patron_id] = evolve(self.patrons[patron_id], blocked=blocked)
+        return Success(None)
+
+    @operation(kind="transactional")
+    async def count_loans(self, patron_id: PatronId, change: int) -> None:
+        """Add `change` to the number of a patron's active loans."""
+        patron = self.patrons[patron_id]
+        self.patrons[patron_id] = evolve(patron, active_loans=patron.active_loans + change)
+
+
+@frozen
+class MemoryLoanReads:
+    """Read loans from a table that keeps the order in which they began."""
+
+    loans: Mapping[LoanId, Loan]
+
+    @operation(kind="transactional")
+    async def of_patron(self, patron_id: PatronId) -> tuple[Loan, ...]:
+        """Read all loans of one patron, oldest first."""
+        return tuple(loan for loan in self.loans.values() if loan.patron_id == patron_id)
+
+
+@frozen
+class MemoryLoans(MemoryLoanReads):
+    """Keep loans by id."""
+
+    loans: MutableMapping[LoanId, Loan]
+
+    @operation(kind="transactional")
+    async def get(self, loan_id: LoanId) -> Result[Loan, LoanUnknown]:
+        """Read one loan."""
+        loan = self.loans.get(loan_id)
+        return Failure(LoanUnknown(loan_id)) if loan is None else Success(loan)
+
+    @operation(kind="transactional")
+    async def open_of(self, book_id: BookId) -> tuple[Loan, ...]:
+        """Read the loans of one book that are still open, oldest first."""
+        return tuple(loan for loan in self.loans.values() if loan.book_id == book_id and loan.is_open)
+
+    @operation(kind="transactional")
+    async def save(self, loan: Loan) -> None:
+        """Write a loan, new or changed."""
+        self.loans[loan.id] = loan
+
+
+@frozen
+class MemoryShelves:
+    """Keep shelves by book."""
+
+    shelves: MutableMapping[BookId, Shelf]
+
+    @operation(kind="transactional")
+    async def get(self, book_id: BookId) -> Result[Shelf, BookUnknown]:
+        """Read the shelf of one book."""
+        shelf = self.shelves.get(book_id)
+        return Failure(BookUnknown(book_id)) if shelf is None else Success(shelf)
+
+    @operation(kind="transactional")
+    async def save(self, shelf: Shelf) -> None:
+        """Write a shelf, new or changed."""
+        self.shelves[shelf.book_id] = shelf
+
+
+def make_lending(tx: Transaction[MemorySession]) -> LendingRuntime:
+    """Build what one command of lending may use."""
+    return LendingRuntime(
+        patrons=MemoryPatrons(tx.session.table("patrons"), tx.session.table("emails")),
+        loans=MemoryLoans(tx.session.table("loans")),
+        shelves=MemoryShelves(tx.session.table("shelves")),
+        clock=tx.clock,
+        ids=tx.ids,
+        events=tx.events,
+        outbox=tx.outbox,
+    )
+
+
+def make_lending_reads(tx: ReadTransaction[MemoryReadSession]) -> LendingReads:
+    """Build what one query of lending may use."""
+    return LendingReads(loans=MemoryLoanReads(tx.session.table("loans")))

@@ -98,7 +98,7 @@ def change_copies(command: ChangeCopies) -> Catalog[None, BookUnknown]:
     """Own more or fewer copies and tell the world."""
     rt = yield from catalog.runtime
     book = yield from rt.books.get(command.book_id)
-    yield from rt.books.save(evolve(book, total=command.copies))
+    yield from rt.books.save_counts(evolve(book, total=command.copies))
     now = yield from rt.clock.now()
     yield from publish(CopiesChanged(book.id, command.copies, now))
 
@@ -108,7 +108,7 @@ def update_inventory(command: UpdateInventory) -> Catalog[None, BookUnknown | In
     """Count what lending says it lent or took back."""
     rt = yield from catalog.runtime
     book = yield from rt.books.get(command.book_id)
-    yield from rt.books.save((yield from from_result(count_out(book, command.delta))))
+    yield from rt.books.save_counts((yield from from_result(count_out(book, command.delta))))
 
 
 @catalog.query(access="public")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from effect_runtime import ReadTransaction, Transaction, operation
@@ -63,12 +63,9 @@ class MemoryBooks(MemoryBookReads):
         return Success(None)
 
     @operation(kind="transactional")
-    async def save(self, book: Book) -> Result[None, BookUnknown]:
-        """Replace a known book."""
-        if book.id not in self.books:
-            return Failure(BookUnknown(book.id))
-        self.books[book.id] = book
-        return Success(None)
+    async def save_counts(self, book: Book) -> None:
+        """Write the total and the copies on loan of a book that was read before."""
+        self.books[book.id] = evolve(self.books[book.id], total=book.total, on_loan=book.on_loan)
 
 
 def make_catalog(tx: Transaction[MemorySession]) -> CatalogRuntime:

@@ -42,8 +42,8 @@ class Books(BookReads, Protocol):
     def add(self, book: Book) -> Eff[None, IsbnTaken]:
         """Keep a new book."""
 
-    def save(self, book: Book) -> Eff[None, BookUnknown]:
-        """Replace a known book."""
+    def save_counts(self, book: Book) -> Eff[None]:
+        """Write the total and the copies on loan of a book that was read before."""
 
 
 @frozen

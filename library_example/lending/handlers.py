@@ -73,9 +73,32 @@ class StockShelf:
 
 @frozen
 class GetPatronLoans:
-    """Ask for all loans of a patron, open and closed."""
+    """Ask for a patron and all loans of this patron, open and closed."""
 
     patron_id: PatronId
+
+
+@frozen
+class PatronLoans:
+    """What `GetPatronLoans` is answered with; the oldest loan comes first."""
+
+    patron: Patron
+    loans: tuple[Loan, ...]
+
+
+@frozen
+class GetShelf:
+    """Ask how many copies of a book there are to lend."""
+
+    book_id: BookId
+
+
+@frozen
+class ShelfState:
+    """What `GetShelf` is answered with: the copies to lend, and the loans that are open now."""
+
+    shelf: Shelf
+    out: tuple[Loan, ...]
 
 
 @lending.command(access="public")
@@ -129,10 +152,21 @@ def stock_shelf(command: StockShelf) -> Lending[None]:
 
 
 @lending.query(access="public")
-def get_patron_loans(query: GetPatronLoans) -> Reading[tuple[Loan, ...]]:
-    """Answer with a patron's loans, oldest first."""
+def get_patron_loans(query: GetPatronLoans) -> Reading[PatronLoans, PatronUnknown]:
+    """Answer with a patron and the loans."""
     rt = yield from lending.reads
-    return (yield from rt.loans.of_patron(query.patron_id))
+    patron = yield from rt.patrons.get(query.patron_id)
+    loans = yield from rt.loans.of_patron(patron.id)
+    return PatronLoans(patron, loans)
+
+
+@lending.query(access="public")
+def get_shelf(query: GetShelf) -> Reading[ShelfState, BookUnknown]:
+    """Answer with a shelf and what is missing from it."""
+    rt = yield from lending.reads
+    shelf = yield from rt.shelves.get(query.book_id)
+    out = yield from rt.loans.open_of(query.book_id)
+    return ShelfState(shelf, out)
 
 
 @lending.on(BookBorrowedOccurred)

@@ -15,7 +15,20 @@ from library_example.lending.ports import LendingReads, LendingRuntime
 
 
 @frozen
-class MemoryPatrons:
+class MemoryPatronReads:
+    """Read patrons by id."""
+
+    patrons: Mapping[PatronId, Patron]
+
+    @operation(kind="transactional")
+    async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
+        """Read one patron."""
+        patron = self.patrons.get(patron_id)
+        return Failure(PatronUnknown(patron_id)) if patron is None else Success(patron)
+
+
+@frozen
+class MemoryPatrons(MemoryPatronReads):
     """Keep patrons by id, and their ids by e-mail address."""
 
     patrons: MutableMapping[PatronId, Patron]
@@ -29,12 +42,6 @@ class MemoryPatrons:
         self.by_email[patron.email] = patron.id
         self.patrons[patron.id] = patron
         return Success(None)
-
-    @operation(kind="transactional")
-    async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
-        """Read one patron."""
-        patron = self.patrons.get(patron_id)
-        return Failure(PatronUnknown(patron_id)) if patron is None else Success(patron)
 
     @operation(kind="transactional")
     async def block(self, patron_id: PatronId, blocked: bool) -> Result[None, PatronUnknown]:
@@ -62,6 +69,11 @@ class MemoryLoanReads:
         """Read all loans of one patron, oldest first."""
         return tuple(loan for loan in self.loans.values() if loan.patron_id == patron_id)
 
+    @operation(kind="transactional")
+    async def open_of(self, book_id: BookId) -> tuple[Loan, ...]:
+        """Read the loans of one book that are still open, oldest first."""
+        return tuple(loan for loan in self.loans.values() if loan.book_id == book_id and loan.is_open)
+
 
 @frozen
 class MemoryLoans(MemoryLoanReads):
@@ -76,27 +88,29 @@ class MemoryLoans(MemoryLoanReads):
         return Failure(LoanUnknown(loan_id)) if loan is None else Success(loan)
 
     @operation(kind="transactional")
-    async def open_of(self, book_id: BookId) -> tuple[Loan, ...]:
-        """Read the loans of one book that are still open, oldest first."""
-        return tuple(loan for loan in self.loans.values() if loan.book_id == book_id and loan.is_open)
-
-    @operation(kind="transactional")
     async def save(self, loan: Loan) -> None:
         """Write a loan, new or changed."""
         self.loans[loan.id] = loan
 
 
 @frozen
-class MemoryShelves:
-    """Keep shelves by book."""
+class MemoryShelfReads:
+    """Read shelves by book."""
 
-    shelves: MutableMapping[BookId, Shelf]
+    shelves: Mapping[BookId, Shelf]
 
     @operation(kind="transactional")
     async def get(self, book_id: BookId) -> Result[Shelf, BookUnknown]:
         """Read the shelf of one book."""
         shelf = self.shelves.get(book_id)
         return Failure(BookUnknown(book_id)) if shelf is None else Success(shelf)
+
+
+@frozen
+class MemoryShelves(MemoryShelfReads):
+    """Keep shelves by book."""
+
+    shelves: MutableMapping[BookId, Shelf]
 
     @operation(kind="transactional")
     async def save(self, shelf: Shelf) -> None:
@@ -119,4 +133,8 @@ def make_lending(tx: Transaction[MemorySession]) -> LendingRuntime:
 
 def make_lending_reads(tx: ReadTransaction[MemoryReadSession]) -> LendingReads:
     """Build what one query of lending may use."""
-    return LendingReads(loans=MemoryLoanReads(tx.session.table("loans")))
+    return LendingReads(
+        patrons=MemoryPatronReads(tx.session.table("patrons")),
+        loans=MemoryLoanReads(tx.session.table("loans")),
+        shelves=MemoryShelfReads(tx.session.table("shelves")),
+    )

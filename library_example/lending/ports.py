@@ -12,7 +12,14 @@ from library_example.contracts import BookId, LendingEvents, LoanId, PatronId
 from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
 
 
-class Patrons(Protocol):
+class PatronReads(Protocol):
+    """The register of patrons, to be read."""
+
+    def get(self, patron_id: PatronId) -> Eff[Patron, PatronUnknown]:
+        """Read one patron."""
+
+
+class Patrons(PatronReads, Protocol):
     """The register of patrons.
 
     1. Two patrons never share an e-mail address.
@@ -21,9 +28,6 @@ class Patrons(Protocol):
 
     def add(self, patron: Patron) -> Eff[None, EmailTaken]:
         """Register a new patron."""
-
-    def get(self, patron_id: PatronId) -> Eff[Patron, PatronUnknown]:
-        """Read one patron."""
 
     def block(self, patron_id: PatronId, blocked: bool) -> Eff[None, PatronUnknown]:
         """Block a patron or lift the block."""
@@ -38,6 +42,9 @@ class LoanReads(Protocol):
     def of_patron(self, patron_id: PatronId) -> Eff[tuple[Loan, ...]]:
         """Read all loans of one patron, oldest first."""
 
+    def open_of(self, book_id: BookId) -> Eff[tuple[Loan, ...]]:
+        """Read the loans of one book that are still open, oldest first."""
+
 
 class Loans(LoanReads, Protocol):
     """The loans, open and closed.
@@ -48,18 +55,19 @@ class Loans(LoanReads, Protocol):
     def get(self, loan_id: LoanId) -> Eff[Loan, LoanUnknown]:
         """Read one loan."""
 
-    def open_of(self, book_id: BookId) -> Eff[tuple[Loan, ...]]:
-        """Read the loans of one book that are still open, oldest first."""
-
     def save(self, loan: Loan) -> Eff[None]:
         """Write a loan, new or changed."""
 
 
-class Shelves(Protocol):
-    """How many copies of each book may be lent."""
+class ShelfReads(Protocol):
+    """How many copies of each book may be lent, to be read."""
 
     def get(self, book_id: BookId) -> Eff[Shelf, BookUnknown]:
         """Read the shelf of one book."""
+
+
+class Shelves(ShelfReads, Protocol):
+    """How many copies of each book may be lent."""
 
     def save(self, shelf: Shelf) -> Eff[None]:
         """Write a shelf, new or changed."""
@@ -82,4 +90,6 @@ class LendingRuntime:
 class LendingReads:
     """What a query of lending may use: no way to write, to emit or to publish."""
 
+    patrons: PatronReads
     loans: LoanReads
+    shelves: ShelfReads

@@ -1,0 +1,227 @@
+"""Lending's ports over one SQLite file: its tables, and the statements that read and write them.
+
+The rules stand in the pure decisions; the unique indexes are there so that not even a bug can break them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+from returns.result import Failure, Result, Success
+
+from effect_runtime import ReadTransaction, Transaction, operation
+from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession
+from library_example.contracts import BookId, LoanId, PatronId
+from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
+from library_example.lending.ports import LendingReads, LendingRuntime
+
+MIGRATIONS = (
+    Migration(
+        1,
+        "patrons, loans and shelves",
+        (
+            """CREATE TABLE patron (
+                id TEXT PRIMARY KEY,
+                name TEXT NOT NULL,
+                email TEXT NOT NULL UNIQUE,
+                active_loans INTEGER NOT NULL CHECK (active_loans >= 0),
+                blocked INTEGER NOT NULL
+            ) STRICT""",
+            """CREATE TABLE loan (
+                id TEXT PRIMARY KEY,
+                patron_id TEXT NOT NULL REFERENCES patron (id),
+                book_id TEXT NOT NULL,
+                copy INTEGER NOT NULL,
+                borrowed_at INTEGER NOT NULL,
+                due_at INTEGER NOT NULL,
+                returned_at INTEGER
+            ) STRICT""",
+            "CREATE UNIQUE INDEX open_loan_of_copy ON loan (book_id, copy) WHERE returned_at IS NULL",
+            "CREATE INDEX loan_of_patron ON loan (patron_id)",
+            """CREATE TABLE shelf (
+                book_id TEXT PRIMARY KEY,
+                copies INTEGER NOT NULL CHECK (copies >= 0)
+            ) STRICT""",
+        ),
+    ),
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOAN = "id, patron_id, book_id, copy, borrowed_at, due_at, returned_at"
+
+
+@frozen
+class SqlitePatronReads:
+    """Read patrons from the table `patron`."""
+
+    session: SqliteReadSession
+
+    @operation(kind="transactional")
+    async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
+        """Read one patron."""
+        row = await self.session.fetch_one(
+            "SELECT id, name, email, active_loans, blocked FROM patron WHERE id = ?", (patron_id,)
+        )
+        if row is None:
+            return Failure(PatronUnknown(patron_id))
+        id_, name, email, active_loans, blocked = row
+        return Success(Patron(id=id_, name=name, email=email, active_loans=active_loans, blocked=bool(blocked)))
+
+
+@frozen
+class SqlitePatrons(SqlitePatronReads):
+    """Keep patrons in the table `patron`."""
+
+    session: SqliteSession
+
+    @operation(kind="transactional")
+    async def add(self, patron: Patron) -> Result[None, EmailTaken]:
+        """Register a new patron."""
+        added = await self.session.fetch_one(
+            "INSERT INTO patron (id, name, email, active_loans, blocked) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (email) DO NOTHING RETURNING id",
+            (patron.id, patron.name, patron.email, patron.active_loans, patron.blocked),
+        )
+        return Failure(EmailTaken(patron.email)) if added is None else Success(None)
+
+    @operation(kind="transactional")
+    async def block(self, patron_id: PatronId, blocked: bool) -> Result[None, PatronUnknown]:
+        """Block a patron or lift the block."""
+        found = await self.session.fetch_one(
+            "UPDATE patron SET blocked = ? WHERE id = ? RETURNING id", (blocked, patron_id)
+        )
+        return Failure(PatronUnknown(patron_id)) if found is None else Success(None)
+
+    @operation(kind="transactional")
+    async def count_loans(self, patron_id: PatronId, change: int) -> None:
+        """Add `change` to the number of a patron's active loans."""
+        await self.session.execute(
+            "UPDATE patron SET active_loans = active_loans + ? WHERE id = ?", (change, patron_id)
+        )
+
+
+@frozen
+class SqliteLoanReads:
+    """Read loans from the table `loan`."""
+
+    session: SqliteReadSession
+
+    @operation(kind="transactional")
+    async def of_patron(self, patron_id: PatronId) -> tuple[Loan, ...]:
+        """Read all loans of one patron, oldest first."""
+        rows = await self.session.fetch_all(
+            f"SELECT {_LOAN} FROM loan WHERE patron_id = ? ORDER BY rowid", (patron_id,)
+        )
+        return tuple(_loan(row) for row in rows)
+
+    @operation(kind="transactional")
+    async def open_of(self, book_id: BookId) -> tuple[Loan, ...]:
+        """Read the loans of one book that are still open, oldest first."""
+        rows = await self.session.fetch_all(
+            f"SELECT {_LOAN} FROM loan WHERE book_id = ? AND returned_at IS NULL ORDER BY rowid", (book_id,)
+        )
+        return tuple(_loan(row) for row in rows)
+
+
+@frozen
+class SqliteLoans(SqliteLoanReads):
+    """Keep loans in the table `loan`."""
+
+    session: SqliteSession
+
+    @operation(kind="transactional")
+    async def get(self, loan_id: LoanId) -> Result[Loan, LoanUnknown]:
+        """Read one loan."""
+        row = await self.session.fetch_one(f"SELECT {_LOAN} FROM loan WHERE id = ?", (loan_id,))
+        return Failure(LoanUnknown(loan_id)) if row is None else Success(_loan(row))
+
+    @operation(kind="transactional")
+    async def save(self, loan: Loan) -> None:
+        """Write a loan, new or changed."""
+        await self.session.execute(
+            f"INSERT INTO loan ({_LOAN}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, returned_at = excluded.returned_at",
+            (
+                loan.id,
+                loan.patron_id,
+                loan.book_id,
+                loan.copy,
+                _micros(loan.borrowed_at),
+                _micros(loan.due_at),
+                None if loan.returned_at is None else _micros(loan.returned_at),
+            ),
+        )
+
+
+@frozen
+class SqliteShelfReads:
+    """Read shelves from the table `shelf`."""
+
+    session: SqliteReadSession
+
+    @operation(kind="transactional")
+    async def get(self, book_id: BookId) -> Result[Shelf, BookUnknown]:
+        """Read the shelf of one book."""
+        row = await self.session.fetch_one("SELECT copies FROM shelf WHERE book_id = ?", (book_id,))
+        return Failure(BookUnknown(book_id)) if row is None else Success(Shelf(book_id=book_id, copies=row[0]))
+
+
+@frozen
+class SqliteShelves(SqliteShelfReads):
+    """Keep shelves in the table `shelf`."""
+
+    session: SqliteSession
+
+    @operation(kind="transactional")
+    async def save(self, shelf: Shelf) -> None:
+        """Write a shelf, new or changed."""
+        await self.session.execute(
+            "INSERT INTO shelf (book_id, copies) VALUES (?, ?)"
+            " ON CONFLICT (book_id) DO UPDATE SET copies = excluded.copies",
+            (shelf.book_id, shelf.copies),
+        )
+
+
+def make_lending(tx: Transaction[SqliteSession]) -> LendingRuntime:
+    """Build what one command of lending may use."""
+    return LendingRuntime(
+        patrons=SqlitePatrons(tx.session),
+        loans=SqliteLoans(tx.session),
+        shelves=SqliteShelves(tx.session),
+        clock=tx.clock,
+        ids=tx.ids,
+        events=tx.events,
+        outbox=tx.outbox,
+    )
+
+
+def make_lending_reads(tx: ReadTransaction[SqliteReadSession]) -> LendingReads:
+    """Build what one query of lending may use."""
+    return LendingReads(
+        patrons=SqlitePatronReads(tx.session),
+        loans=SqliteLoanReads(tx.session),
+        shelves=SqliteShelfReads(tx.session),
+    )
+
+
+def _loan(row: Any) -> Loan:
+    id_, patron_id, book_id, copy, borrowed_at, due_at, returned_at = row
+    return Loan(
+        id=id_,
+        patron_id=patron_id,
+        book_id=book_id,
+        copy=copy,
+        borrowed_at=_moment(borrowed_at),
+        due_at=_moment(due_at),
+        returned_at=None if returned_at is None else _moment(returned_at),
+    )
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

@@ -8,8 +8,8 @@ from time import perf_counter_ns
 
 import anyio
 
-from effect_runtime import Do, do, run, scoped, succeed
-from effect_runtime.effect import fork
+from effect_runtime import Do, do, run, succeed
+from effect_runtime.effect import fork, join, scoped
 
 WIDTH = 100
 ONE = succeed(1)
@@ -23,7 +23,7 @@ def a_round() -> Do[int]:
         fibers.append((yield from fork(ONE)))
     total = 0
     for fiber in fibers:
-        total += yield from fiber.join()
+        total += yield from join(fiber)
     return total
 
 

@@ -43,6 +43,7 @@ create table on_loan (book integer primary key, copies integer not null);
 NEXT_NUMBER = """
 insert into sequence values (?, ?, 1) on conflict (topic, key) do update set last = last + 1 returning last
 """
+WAITING = "select id, key, sequence, body from outbox where not sent order by id"
 COUNT_LOAN = "insert into on_loan values (?, 1) on conflict (book) do update set copies = copies + 1"
 MOVE_MARK = "insert into mark values (?, ?, ?) on conflict (topic, key) do update set last = excluded.last"
 
@@ -178,9 +179,9 @@ async def _delivered(lending: sqlite3.Connection, catalog: sqlite3.Connection, c
         while True:
             await committed.wait()
             committed.clear()
-            for row in lending.execute("select id, key, sequence, body from outbox where not sent").fetchall():
-                _apply(catalog, *row[1:], arrived)
-                lending.execute("update outbox set sent = 1 where id = ?", row[:1])
+            for row, key, number, body in lending.execute(WAITING).fetchall():
+                _apply(catalog, key, number, body, arrived)
+                lending.execute("update outbox set sent = 1 where id = ?", (row,))
 
     relaying = asyncio.create_task(relay())
     try:

@@ -83,8 +83,8 @@ def compare(workload: Workload, *, rounds: int = ROUNDS, noise_rounds: int = NOI
     )
 
 
-def observe(workload: Workload, side: Side, count: int) -> tuple[float, object]:
-    """Run one side once in a fresh process; give its figure and its answer."""
+def observe(workload: Workload, side: Side, count: int) -> float:
+    """Run one side once in a fresh process; give its figure if its answer is right."""
     command = [interpreter_of(side.environment), "-c", WORKER, side.place, str(count)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=OBSERVATION_DEADLINE_SECONDS, check=False
@@ -92,24 +92,18 @@ def observe(workload: Workload, side: Side, count: int) -> tuple[float, object]:
     if done.returncode:
         raise WorkerFailed(side, done.stderr.strip())
     figure, answer = literal_eval(done.stdout)
-    if workload.expected is not None and answer != workload.expected:
-        raise WrongResult(workload.name, side, answer, workload.expected)
-    return float(figure), answer
+    if answer != workload.expected(count):
+        raise WrongResult(workload.name, side, answer, workload.expected(count))
+    return float(figure)
 
 
 def _interleaved(workload: Workload, first: Side, second: Side, rounds: int) -> list[tuple[float, float]]:
     """Observe two sides once a round; who goes first alternates, as the second may find warmer caches."""
     pairs = []
-    for round_number in range(rounds):
-        if round_number % 2:
-            later, answer_later = observe(workload, second, workload.count)
-            earlier, answer = observe(workload, first, workload.count)
-        else:
-            earlier, answer = observe(workload, first, workload.count)
-            later, answer_later = observe(workload, second, workload.count)
-        if answer != answer_later:
-            raise WrongResult(workload.name, second, answer_later, answer)
-        pairs.append((earlier, later))
+    for number in range(rounds):
+        order = (second, first) if number % 2 else (first, second)
+        figures = [observe(workload, side, workload.count) for side in order]
+        pairs.append((figures[1], figures[0]) if number % 2 else (figures[0], figures[1]))
     return pairs
 
 

@@ -74,7 +74,7 @@ def write(comparison: Comparison) -> Path:
         "python": dict(zip(("ours", "theirs"), comparison.pythons, strict=True)),
         "packages": list(_packages(workload)),
         "machine": machine(),
-        "answer": workload.expected,
+        "answer": workload.expected(workload.count),
         "observations": {
             "ours": [_short(each) for each in comparison.ours],
             "theirs": [_short(each) for each in comparison.theirs],

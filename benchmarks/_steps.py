@@ -61,6 +61,8 @@ def no_copies(_error: BookUnknown) -> Eff[int]:
 
 
 ONE = succeed(1)
+ASKED = ask[int]()
+"""An effect that only the loop can answer, unlike `succeed`, whose value a do-block takes without a trip."""
 or_one = catch(BookUnknown, no_copies)
 
 
@@ -84,11 +86,11 @@ async def awaits(count: int) -> int:
 
 
 @do
-def steps(count: int) -> Do[int]:
+def steps(count: int) -> Do[int, Never, int]:
     """Yield one effect value, built beforehand, `count` times."""
     total = 0
     for _ in range(count):
-        total += yield from ONE
+        total += yield from ASKED
     return total
 
 
@@ -106,15 +108,15 @@ async def small_awaits(count: int) -> int:
 
 
 @do
-def level(below: int) -> Do[int]:
+def level(below: int) -> Do[int, Never, int]:
     """Be one of `below` nested do-blocks; the innermost yields one step."""
     if below == 0:
-        return (yield from ONE)
+        return (yield from ASKED)
     return 1 + (yield from level(below - 1))
 
 
 @do
-def nests(count: int) -> Do[int]:
+def nests(count: int) -> Do[int, Never, int]:
     """Enter the whole nest as often as gives about `count` levels."""
     total = 0
     for _ in range(count // DEPTH):
@@ -174,7 +176,7 @@ def measure_awaits(count: int) -> tuple[float, object]:
 
 def measure_steps(count: int) -> tuple[float, object]:
     """Time one step of a do-block."""
-    return _timed(lambda number: run(steps(number), None), count)
+    return _timed(lambda number: run(steps(number), 1), count)
 
 
 def measure_small_awaits(count: int) -> tuple[float, object]:
@@ -184,7 +186,7 @@ def measure_small_awaits(count: int) -> tuple[float, object]:
 
 def measure_nests(count: int) -> tuple[float, object]:
     """Time one level of nested do-blocks."""
-    return _timed(lambda number: run(nests(number), None), count)
+    return _timed(lambda number: run(nests(number), 1), count)
 
 
 def measure_coroutine_nests(count: int) -> tuple[float, object]:

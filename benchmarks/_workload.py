@@ -7,6 +7,7 @@ is drawn as a pair: what disturbs both sides alike then cancels out in the ratio
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from statistics import median
 from typing import Literal
 
@@ -59,8 +60,8 @@ class Workload:
     theirs: Side
     target: Target
     count: int
-    expected: object = None
-    """What both sides must answer for `count`; None: the two answers must equal each other."""
+    expected: Callable[[int], object]
+    """What both sides must answer when they are asked for so many."""
     chapter: Literal["interpreter", "peers", "memory", "import", "durable"] = "interpreter"
 
 

@@ -11,24 +11,24 @@ from collections.abc import Callable
 from statistics import median
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 Verdict = bool | Literal["inconclusive"]
 RESAMPLES = 2_000
+
+
+def _has_both_parts(_side: Side, _attribute: Attribute[str], place: str) -> None:
+    if place.count(":") != 1:
+        raise ValueError(f"a side is written module:function, not {place!r}")
 
 
 @frozen
 class Side:
     """One of the two programs of a workload: a function, and the environment that it runs in."""
 
-    place: str = field()
+    place: str = field(validator=_has_both_parts)
     """`module:function`; the function takes a count and gives `(figure, result)`."""
     environment: str = "own"
-
-    @place.validator
-    def _has_both_parts(self, _attribute: object, value: str) -> None:
-        if value.count(":") != 1:
-            raise ValueError(f"a side is written module:function, not {value!r}")
 
 
 @frozen

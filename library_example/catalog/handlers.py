@@ -7,7 +7,7 @@ from typing import TypeAlias
 from attrs import evolve, field, frozen
 from attrs.validators import ge, max_len, min_len
 
-from effect_runtime import A, Context, Do, E, from_result, publish
+from effect_runtime import A, Context, Do, E, Principal, from_result, publish
 from library_example.catalog.domain import (
     TITLE_LENGTH,
     Book,
@@ -20,9 +20,20 @@ from library_example.catalog.domain import (
 from library_example.catalog.ports import CatalogReads, CatalogRuntime
 from library_example.contracts import AuthorId, BookAdded, BookId, CatalogEvents, CopiesChanged
 
-catalog = Context("catalog", CatalogRuntime, reads=CatalogReads, publishes=[CatalogEvents])
+catalog = Context(
+    "catalog",
+    CatalogRuntime,
+    reads=CatalogReads,
+    publishes=[CatalogEvents],
+    modules=["library_example.catalog.integration"],
+)
 Catalog: TypeAlias = Do[A, E, CatalogRuntime]
 Reading: TypeAlias = Do[A, E, CatalogReads]
+
+
+def by_staff(principal: Principal, command: object) -> bool:
+    """Let only those who work here change what the catalog holds."""
+    return "staff" in principal.roles
 
 
 @frozen
@@ -80,7 +91,7 @@ class GetOverlentBooks:
     page: int = field(default=1, validator=ge(1))
 
 
-@catalog.command(access="public")
+@catalog.command(access=by_staff)
 def add_book(command: AddBook) -> Catalog[BookId, IsbnTaken]:
     """Keep a book, answer with its id and tell the world."""
     rt = yield from catalog.runtime
@@ -93,7 +104,7 @@ def add_book(command: AddBook) -> Catalog[BookId, IsbnTaken]:
     return book_id
 
 
-@catalog.command(access="public")
+@catalog.command(access=by_staff)
 def change_copies(command: ChangeCopies) -> Catalog[None, BookUnknown]:
     """Own more or fewer copies and tell the world."""
     rt = yield from catalog.runtime

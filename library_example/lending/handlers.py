@@ -7,7 +7,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 from attrs.validators import ge, matches_re, max_len, min_len
 
-from effect_runtime import A, Context, Do, E, emit, from_result, publish
+from effect_runtime import A, Context, Do, E, Principal, emit, from_result, publish
 from library_example.contracts import BookBorrowed, BookId, BookReturned, LendingEvents, LoanId, PatronId
 from library_example.lending.domain import (
     AlreadyReturned,
@@ -26,9 +26,20 @@ from library_example.lending.domain import (
 )
 from library_example.lending.ports import LendingReads, LendingRuntime
 
-lending = Context("lending", LendingRuntime, reads=LendingReads, publishes=[LendingEvents])
+lending = Context(
+    "lending",
+    LendingRuntime,
+    reads=LendingReads,
+    publishes=[LendingEvents],
+    modules=["library_example.lending.integration"],
+)
 Lending: TypeAlias = Do[A, E, LendingRuntime]
 Reading: TypeAlias = Do[A, E, LendingReads]
+
+
+def by_staff(principal: Principal, command: object) -> bool:
+    """Let only those who work here judge patrons."""
+    return "staff" in principal.roles
 
 
 @frozen
@@ -110,7 +121,7 @@ def register_patron(command: RegisterPatron) -> Lending[PatronId, EmailTaken]:
     return patron_id
 
 
-@lending.command(access="public")
+@lending.command(access=by_staff)
 def block_patron(command: BlockPatron) -> Lending[None, PatronUnknown]:
     """Block a patron, or lift the block."""
     rt = yield from lending.runtime

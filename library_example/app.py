@@ -1,0 +1,48 @@
+"""The composition root: the only file that knows both contexts. Changing a store or the wire changes nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from effect_runtime import App
+from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.transports import InProcess
+from library_example.catalog import memory as catalog_memory
+from library_example.catalog import sqlite as catalog_sqlite
+from library_example.catalog.handlers import catalog
+from library_example.lending import memory as lending_memory
+from library_example.lending import sqlite as lending_sqlite
+from library_example.lending.handlers import lending
+
+
+def library(folder: Path) -> App:
+    """Describe the library over two SQLite files in `folder`, one for each context."""
+    return App(
+        "library",
+        wire=InProcess(),
+        contexts=[
+            catalog.bind(
+                catalog_sqlite.make_catalog,
+                catalog_sqlite.make_catalog_reads,
+                store=SqliteStore(folder / "catalog.db", migrations=catalog_sqlite.MIGRATIONS),
+            ),
+            lending.bind(
+                lending_sqlite.make_lending,
+                lending_sqlite.make_lending_reads,
+                store=SqliteStore(folder / "lending.db", migrations=lending_sqlite.MIGRATIONS),
+            ),
+        ],
+    )
+
+
+def library_in_memory() -> App:
+    """Describe the library without files; it forgets everything when it stops."""
+    return App(
+        "library",
+        wire=InProcess(),
+        contexts=[
+            catalog.bind(catalog_memory.make_catalog, catalog_memory.make_catalog_reads, store=MemoryStore("catalog")),
+            lending.bind(lending_memory.make_lending, lending_memory.make_lending_reads, store=MemoryStore("lending")),
+        ],
+    )

@@ -1,0 +1,117 @@
+"""All tables of one memory store, and the index that finds due lanes without looking at the others.
+
+Knows how rows are shaped; what they mean is decided beside it, in lanes, inbox and letters.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from typing import Any, final
+
+from attrs import frozen
+
+from effect_runtime.dispatch._ports import AuditEntry
+from effect_runtime.integration import Envelope
+from effect_runtime.outbox._ports import DeadLetter, Lane, Waiting
+from effect_runtime.outbox.memory._tables import Journal, Table
+from effect_runtime.outbox.memory._turn import Turn
+
+
+@frozen(kw_only=True)
+class LaneRow:
+    """What is known of a lane: numbers up to `last` are accepted, up to `latest` committed.
+
+    `due` is when it may be lent: while it is lent, the end of its lease. `number` tells which lane is older.
+    """
+
+    lane: Lane
+    number: int
+    last: int
+    latest: int
+    due: datetime
+    attempts: int = 0
+    history: tuple[str, ...] = ()
+    owner: str | None = None
+    token: int = 0
+    blocked: bool = False
+
+    @property
+    def lendable(self) -> bool:
+        """Tell whether the lane has events and nothing holds them back but time."""
+        return self.latest > self.last and not self.blocked
+
+
+@frozen
+class Remembered:
+    """A claimed command id, with its answer once that is known."""
+
+    fingerprint: bytes
+    body: bytes | None = None
+
+
+@frozen
+class Mark:
+    """The last settled number of one key in one subscription, and whether the key is blocked."""
+
+    number: int | None = None
+    blocked: bool = False
+
+
+@final
+class DueLanes:
+    """Lanes by due time. Holds an entry for each state a lane ever had; those that are not true any more are dropped."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[tuple[datetime, int, Lane]]] = {}
+
+    def changed(self, lane: Lane, row: LaneRow) -> None:
+        """Take in a new state of a lane."""
+        if row.lendable:
+            heapq.heappush(self._heaps.setdefault(lane.destination, []), (row.due, row.number, lane))
+
+    def head(self, destination: str, lanes: Table[Lane, LaneRow], now: datetime) -> LaneRow | None:
+        """Return the lane of one destination that has been due for longest; it stays the head until it changes."""
+        heap = self._heaps.get(destination, [])
+        while heap and heap[0][0] <= now:
+            due, _, lane = heap[0]
+            row = lanes.rows.get(lane)
+            if row is not None and row.lendable and row.due == due:
+                return row
+            heapq.heappop(heap)
+        return None
+
+
+@final
+class Database:
+    """Everything that one memory store holds, owned by its `MemoryStore`."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.turn = Turn()
+        self.due = DueLanes()
+        self.commands: Table[str, Remembered] = Table(self.journal)
+        self.audit: Table[int, AuditEntry] = Table(self.journal)
+        self.sequences: Table[tuple[str, str], int] = Table(self.journal)
+        self.events: Table[str, Envelope] = Table(self.journal)
+        self.numbered: Table[tuple[str, str, int], str] = Table(self.journal)
+        self.routes: Table[tuple[str, str], None] = Table(self.journal)
+        self.lanes: Table[Lane, LaneRow] = Table(self.journal, self.due.changed)
+        self.settled: Table[tuple[str, str], str] = Table(self.journal)
+        self.marks: Table[tuple[str, str, str], Mark] = Table(self.journal)
+        self.waiting: Table[tuple[str, str], Waiting] = Table(self.journal)
+        self.lines: Table[tuple[str, str, str], tuple[tuple[int, str], ...]] = Table(self.journal)
+        self.letters: Table[str, DeadLetter] = Table(self.journal)
+        self._users: dict[str, Table[Any, Any]] = {}
+        self._lanes_made = 0
+
+    def users(self, name: str) -> Table[Any, Any]:
+        """Return a user's table by its name, made when it is asked for the first time."""
+        if name not in self._users:
+            self._users[name] = Table(self.journal)
+        return self._users[name]
+
+    def next_lane(self) -> int:
+        """Return a number for a new lane."""
+        self._lanes_made += 1
+        return self._lanes_made

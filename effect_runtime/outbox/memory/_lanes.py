@@ -1,0 +1,189 @@
+"""The outbox in memory: numbering, routes, lanes lent under a fenced lease, settlements.
+
+Each function is one step on the tables, made while its caller holds the turn. Time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from attrs import evolve
+
+from effect_runtime.integration import Envelope
+from effect_runtime.outbox._ports import Claimed, DeadLetter, Lane, Route, Settlement
+from effect_runtime.outbox.memory._database import Database, LaneRow
+
+
+def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
+    """Number an event, store it and put it on the lanes of its routes."""
+    if event.key is not None:
+        number = database.sequences.get((event.topic, event.key), 0) + 1
+        database.sequences[event.topic, event.key] = number
+        event = event.numbered(number)
+        database.numbered[event.topic, event.key, number] = event.id
+    database.events[event.id] = event
+    for topic, destination in list(database.routes):
+        if topic == event.topic:
+            _enqueue(database, destination, event, now=now)
+    return event
+
+
+def _enqueue(database: Database, destination: str, event: Envelope, *, now: datetime) -> None:
+    lane = _lane_of(destination, event)
+    row = database.lanes.get(lane)
+    latest = event.sequence or 1
+    if row is None:
+        row = LaneRow(lane=lane, number=database.next_lane(), last=latest - 1, latest=latest, due=now)
+    elif row.lendable or row.blocked:
+        row = evolve(row, latest=latest)
+    else:
+        row = evolve(row, latest=latest, due=now)
+    database.lanes[lane] = row
+
+
+def _lane_of(destination: str, event: Envelope) -> Lane:
+    if event.key is None:
+        return Lane(destination, event.topic, None, event.id)
+    return Lane(destination, event.topic, event.key)
+
+
+def register(database: Database, routes: Sequence[Route], *, now: datetime) -> None:
+    """Add routes that are not known yet; an `earliest` one gets every event that is stored."""
+    for route in routes:
+        if (route.topic, route.destination) in database.routes:
+            continue
+        database.routes[route.topic, route.destination] = None
+        if route.earliest:
+            _fill(database, route, now=now)
+
+
+def _fill(database: Database, route: Route, *, now: datetime) -> None:
+    for event in list(database.events.values()):
+        if event.topic != route.topic:
+            continue
+        lane = _lane_of(route.destination, event)
+        row = database.lanes.get(lane)
+        if row is None:
+            row = LaneRow(lane=lane, number=database.next_lane(), last=0, latest=0, due=now)
+        database.lanes[lane] = evolve(row, latest=event.sequence or 1)
+
+
+def claim(
+    database: Database,
+    *,
+    owner: str,
+    lanes: int,
+    events: int,
+    lease: timedelta,
+    destinations: Sequence[str],
+    now: datetime,
+) -> tuple[Claimed, ...]:
+    """Lend the lanes that have been due for longest."""
+    claimed: dict[Lane, Claimed] = {}
+    while len(claimed) < lanes:
+        heads = [database.due.head(destination, database.lanes, now) for destination in destinations]
+        row = min((head for head in heads if head), key=lambda head: (head.due, head.number), default=None)
+        if row is None or row.lane in claimed:
+            break
+        lent = evolve(row, owner=owner, token=row.token + 1, due=now + lease)
+        database.lanes[row.lane] = lent
+        envelopes = _waiting_events(database, row, events)
+        claimed[row.lane] = Claimed(lane=row.lane, token=lent.token, attempts=row.attempts, envelopes=envelopes)
+    return tuple(claimed.values())
+
+
+def _waiting_events(database: Database, row: LaneRow, limit: int) -> tuple[Envelope, ...]:
+    lane = row.lane
+    if lane.key is None:
+        return (database.events[str(lane.event)],)
+    numbers = range(row.last + 1, min(row.latest, row.last + limit) + 1)
+    return tuple(database.events[database.numbered[lane.topic, lane.key, number]] for number in numbers)
+
+
+def settle(database: Database, settlement: Settlement, *, letter: str, now: datetime) -> bool:
+    """Record one outcome; False when its token is not the lane's any more. `letter`: the id of a dead letter."""
+    row = database.lanes.get(settlement.lane)
+    if row is None or row.owner is None or row.token != settlement.token:
+        return False
+    if settlement.accepted:
+        row = evolve(row, last=min(row.last + settlement.accepted, row.latest), attempts=0, history=())
+    row = evolve(row, owner=None, due=now)
+    if not row.lendable:
+        _rest(database, row)
+        return True
+    match settlement.then:
+        case "release":
+            database.lanes[row.lane] = row
+        case "retry":
+            database.lanes[row.lane] = _tried(row, settlement, now=now)
+        case "quarantine":
+            _quarantine(database, row, settlement, letter=letter, now=now)
+    return True
+
+
+def _rest(database: Database, row: LaneRow) -> None:
+    """Keep a keyed lane for its next event; a lane of one event ends with it."""
+    if row.lane.key is None:
+        del database.lanes[row.lane]
+    else:
+        database.lanes[row.lane] = row
+
+
+def _tried(row: LaneRow, settlement: Settlement, *, now: datetime) -> LaneRow:
+    due = settlement.due or now
+    if not settlement.spend:
+        return evolve(row, due=due)
+    return evolve(row, due=due, attempts=row.attempts + 1, history=(*row.history, settlement.error))
+
+
+def _quarantine(database: Database, row: LaneRow, settlement: Settlement, *, letter: str, now: datetime) -> None:
+    head = _waiting_events(database, row, 1)[0]
+    database.letters[letter] = DeadLetter(
+        id=letter,
+        side="outbox",
+        destination=row.lane.destination,
+        topic=row.lane.topic,
+        key=head.key,
+        sequence=head.sequence,
+        event=head.id,
+        type=head.type,
+        body=head.data,
+        cause=settlement.error,
+        history=(*row.history, settlement.error),
+        attempts=row.attempts + 1,
+        blocks=settlement.block,
+        at=now,
+    )
+    row = evolve(row, attempts=0, history=())
+    if settlement.block:
+        database.lanes[row.lane] = evolve(row, blocked=True)
+    else:
+        _rest(database, evolve(row, last=row.last + 1))
+
+
+def close(database: Database, letter: DeadLetter, *, replay: bool, now: datetime) -> None:
+    """Let the lane of a dead letter go on: with its head, due at once, or without it."""
+    lane = Lane(letter.destination, letter.topic or "", letter.key, None if letter.key is not None else letter.event)
+    row = database.lanes.get(lane)
+    if row is not None and row.blocked:
+        row = evolve(row, blocked=False, due=now, last=row.last if replay else row.last + 1)
+        if row.lendable:
+            database.lanes[lane] = row
+        else:
+            _rest(database, row)
+    elif replay:
+        # Its lane went on without it: it travels alone, outside the order of its key.
+        alone = Lane(letter.destination, letter.topic or "", None, letter.event)
+        database.lanes[alone] = LaneRow(lane=alone, number=database.next_lane(), last=0, latest=1, due=now)
+
+
+def next_due(lanes: Mapping[Lane, LaneRow], destinations: Sequence[str]) -> datetime | None:
+    """Return when the next lane may be lent."""
+    return min((row.due for row in lanes.values() if row.lendable and row.lane.destination in destinations), default=None)
+
+
+def backlog(lanes: Mapping[Lane, LaneRow], destinations: Sequence[str], *, limit: int) -> int:
+    """Count events that are not accepted, up to `limit`."""
+    counted = sum(row.latest - row.last for row in lanes.values() if row.lane.destination in destinations)
+    return min(counted, limit)

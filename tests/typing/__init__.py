@@ -1,0 +1,1 @@
+"""Programs that mypy --strict and pyright check and nobody runs; `# rejected` marks what must be an error."""

@@ -12,6 +12,16 @@ from effect_runtime.errors._delivering import (
     PartitionPaused,
     PublishForbidden,
 )
+from effect_runtime.errors._integration import (
+    BadEnvelope,
+    BadPayload,
+    ForeignEvent,
+    QueueClosed,
+    Undecodable,
+    UndecodableMessage,
+    UnknownEvent,
+    Unserializable,
+)
 from effect_runtime.errors._root import ConfigurationError, EffectRuntimeError, Fault, raise_faults
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
@@ -33,6 +43,8 @@ from effect_runtime.errors._storing import (
 
 __all__ = [
     "AlreadyListening",
+    "BadEnvelope",
+    "BadPayload",
     "Code",
     "CommitUndecided",
     "ConfigurationError",
@@ -42,12 +54,14 @@ __all__ = [
     "EffectRuntimeError",
     "EventTooLarge",
     "Fault",
+    "ForeignEvent",
     "MessageRejected",
     "MigrationChanged",
     "MigrationFailed",
     "MigrationsPending",
     "PartitionPaused",
     "PublishForbidden",
+    "QueueClosed",
     "SavepointGone",
     "SourceUnreadable",
     "StatementRefused",
@@ -57,6 +71,10 @@ __all__ = [
     "StoreForked",
     "StoreUnsafe",
     "TransactionLost",
+    "Undecodable",
+    "UndecodableMessage",
     "UnitEnded",
+    "UnknownEvent",
+    "Unserializable",
     "raise_faults",
 ]

@@ -69,6 +69,8 @@ class Block:
                 return name in self.words.asks
             case ast.Attribute(value=ast.Name(id=package), attr=name) if package in self.words.packages:
                 return name in BUILDERS
+            case ast.Attribute(value=ast.Name(id=holder), attr=method) if holder in self.words.markers:
+                return method.startswith("from_")
             case ast.Attribute(value=ast.Name(id=holder), attr="program"):
                 return holder in self.words.builders and holder not in self.bound
             case ast.Attribute(value=ast.Name(id=holder), attr=method) if holder in self.annotated:

@@ -114,6 +114,11 @@ LOST = {
                 emit(cmd)
                 return succeed(None)
     """,
+    "a constructor of Eff": """
+        @do
+        def block(cmd) -> Do[None]:
+            Eff.from_value(cmd)
+    """,
     "the body of a command": """
         @lending.command(access="public")
         def first(cmd): return helper(cmd)
@@ -275,7 +280,17 @@ def test_a_finding_names_its_line(block: str) -> None:
 
 def _slips(line: str) -> bool:
     """Tell whether a line of the programs above holds the slip: the last effect without `yield from`."""
-    words = ("emit(", "publish(", "helper(", "save(", "get(", "succeed(1)", ".program(", "yield unknown(")
+    words = (
+        "emit(",
+        "publish(",
+        "helper(",
+        "save(",
+        "get(",
+        "succeed(1)",
+        "from_value(",
+        ".program(",
+        "yield unknown(",
+    )
     return any(word in line for word in words) and "yield from" not in line and "def " not in line
 
 

@@ -1,0 +1,243 @@
+"""A context: one bounded part of a system, recording its handlers on itself.
+
+Registration only: what can be seen at a definition is refused there, the rest when the application is built. Knows
+no store, no unit of work, no other context.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any, Generic, Never, cast, overload
+
+from typing_extensions import TypeVar
+
+from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction, persistent
+from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validate, body_of
+from effect_runtime.dispatch._ports import Store
+from effect_runtime.dispatch._signature import definition_faults, place_of
+from effect_runtime.dispatch._subscription import Poison, Start, Subscription, patient
+from effect_runtime.effect import Ask, Eff, Program, Schedule
+from effect_runtime.errors import Code, Fault, raise_faults
+from effect_runtime.events import DomainEvent
+from effect_runtime.integration import Topic
+
+R = TypeVar("R")
+N = TypeVar("N", default=object)
+A = TypeVar("A")
+C = TypeVar("C")
+F = TypeVar("F")
+S = TypeVar("S")
+Q = TypeVar("Q")
+O = TypeVar("O")  # noqa: E741  # what resources= opens
+
+
+class Context(Generic[R, N]):
+    """Record the commands, queries, event handlers and subscriptions of one bounded context.
+
+    `runtime` is the class of services that its commands run with, `reads` the one for its queries. `publishes` lists
+    the topics it owns. `modules` names the modules (or packages) that hold its handlers: they are imported when the
+    application is built, so that no handler is forgotten.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        runtime: type[R],
+        *,
+        reads: type[N] | None = None,
+        publishes: Sequence[type[Topic]] = (),
+        modules: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.runtime_type: type[R] = runtime
+        self.reads_type: type[N] | None = reads
+        self.publishes = tuple(publishes)
+        self.modules = tuple(modules)
+        self.home, self.place = _caller()
+        self.commands: list[Command[Any, Any, Any, R]] = []
+        self.queries: list[Query[Any, Any, Any, N]] = []
+        self.handlers: list[DomainHandler] = []
+        self.subscriptions: list[Subscription[R]] = []
+        self._runtime: Eff[R, Never, R] = Ask()
+        self._reads: Eff[N, Never, N] = Ask()
+
+    @property
+    def runtime(self) -> Eff[R, Never, R]:
+        """Describe asking for the runtime: `rt = yield from lending.runtime`."""
+        return self._runtime
+
+    @property
+    def reads(self) -> Eff[N, Never, N]:
+        """Describe asking for the runtime of queries: `rt = yield from lending.reads`."""
+        return self._reads
+
+    def command(
+        self, *, access: Access[R] | None = None, validate: Validate | None = None
+    ) -> Callable[[Callable[[C], Program[A, F, R]]], Command[C, A, F, R]]:
+        """Register the handler of a command.
+
+        `access` must be decided: "public", "internal" (refused at the doors of the application, allowed to other
+        handlers), or a policy `(principal, command) -> bool`, which may be an effect that reads. `validate` returns
+        every wrong field. The handler is refused at once if it is an `async def`, unannotated, or without `access`.
+        """
+
+        def register(function: Callable[[C], Program[A, F, R]]) -> Command[C, A, F, R]:
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
+            made = Command[C, A, F, R](
+                function.__name__, self.name, function, body_of(function), cast("Access[Any]", access), validate
+            )
+            self.commands.append(made)
+            return made
+
+        return register
+
+    def query(
+        self, *, access: Access[N] | None = None, validate: Validate | None = None
+    ) -> Callable[[Callable[[C], Program[A, F, N]]], Query[C, A, F, N]]:
+        """Register the handler of a query; `access` and `validate` as for a command."""
+
+        def register(function: Callable[[C], Program[A, F, N]]) -> Query[C, A, F, N]:
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
+            made = Query[C, A, F, N](
+                function.__name__, self.name, function, body_of(function), cast("Access[Any]", access), validate
+            )
+            self.queries.append(made)
+            return made
+
+        return register
+
+    def on(self, event: type[DomainEvent[F]]) -> Callable[[Callable[[Any], Program[None, F, R]]], DomainHandler]:
+        """Register a handler of a domain event; it runs before the commit, in the same transaction.
+
+        Handlers of one event run in the order of registration. What one may fail with is what the event declares;
+        such a failure fails the command.
+        """
+
+        def register(function: Callable[[Any], Program[None, F, R]]) -> DomainHandler:
+            raise_faults(f"context {self.name!r}", definition_faults(function))
+            made = DomainHandler(self.name, event, function, body_of(function))
+            self.handlers.append(made)
+            return made
+
+        return register
+
+    def subscribe(
+        self,
+        topic: type[Topic],
+        *,
+        id: str,
+        start: Start = "now",
+        schedule: Schedule = patient,
+        poison: Poison = "block",
+        gap_deadline: timedelta = timedelta(minutes=1),
+        parked_limit: int = 1000,
+    ) -> Subscription[R]:
+        """Register one consumer of another context's topic; give it handlers with `.on(Event)`.
+
+        A gap in a key's numbers older than `gap_deadline` is reported; `parked_limit` bounds the events of one key
+        that wait, and beyond it the key pauses at its sender.
+        """
+        made = Subscription[R](
+            id=id,
+            topic=topic,
+            context=self.name,
+            start=start,
+            schedule=schedule,
+            poison=poison,
+            gap_deadline=gap_deadline,
+            parked_limit=parked_limit,
+            place=_caller()[1],
+        )
+        self.subscriptions.append(made)
+        return made
+
+    @overload
+    def bind(
+        self,
+        make: Callable[[Transaction[S]], R],
+        make_reads: Callable[[ReadTransaction[Q]], N] | None = None,
+        *,
+        store: Store[S, Q],
+        conflicts: Schedule = ...,
+        deadline: timedelta | None = ...,
+        event_depth: int = ...,
+    ) -> Binding: ...
+    @overload
+    def bind(
+        self,
+        make: Callable[[Transaction[S], O], R],
+        make_reads: Callable[[ReadTransaction[Q]], N] | Callable[[ReadTransaction[Q], O], N] | None = None,
+        *,
+        store: Store[S, Q],
+        resources: Callable[[], AbstractAsyncContextManager[O]],
+        conflicts: Schedule = ...,
+        deadline: timedelta | None = ...,
+        event_depth: int = ...,
+    ) -> Binding: ...
+    def bind(
+        self,
+        make: Callable[..., R],
+        make_reads: Callable[..., N] | None = None,
+        *,
+        store: Store[Any, Any],
+        resources: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+        conflicts: Schedule = persistent,
+        deadline: timedelta | None = timedelta(seconds=30),
+        event_depth: int = 32,
+    ) -> Binding:
+        """Say which store keeps this context, and how its runtimes are built for each unit of work.
+
+        `resources` is opened once and handed to `make`, and to `make_reads` if that takes a second argument.
+        Conflicting units run again by `conflicts`; `deadline` bounds one unit, `event_depth` how deep domain events
+        may cause one another.
+        """
+        return Binding(
+            context=self,
+            make=make,
+            make_reads=make_reads,
+            reads_take_resources=make_reads is not None and _takes_two(make_reads),
+            store=store,
+            resources=resources,
+            conflicts=conflicts,
+            deadline=deadline,
+            event_depth=event_depth,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Context {self.name!r}>"
+
+
+def _access_faults(function: Callable[..., Any], access: object) -> tuple[Fault, ...]:
+    if access in ("public", "internal") or callable(access):
+        return ()
+    return (
+        Fault(
+            Code.ER108,
+            place=place_of(function),
+            problem="it does not say who may use it." if access is None else f"access={access!r} is no decision.",
+            fix='Write access="public", access="internal", or access=policy, a function of (principal, message).',
+        ),
+    )
+
+
+def _takes_two(make: Callable[..., Any]) -> bool:
+    required = [
+        parameter
+        for parameter in inspect.signature(make).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and parameter.default is parameter.empty
+    ]
+    return len(required) == 2
+
+
+def _caller() -> tuple[str, str]:
+    """Return the module that is defining something, and the line."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    if frame is None:
+        return "", "unknown"
+    return frame.f_globals.get("__name__", ""), f"{frame.f_code.co_filename}:{frame.f_lineno}"

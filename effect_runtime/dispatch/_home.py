@@ -1,0 +1,137 @@
+"""An open context: its store, its resources, and everything about its handlers that need not be looked up twice.
+
+Built when the application starts to run and dropped when it ends; holds no state of any unit of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction
+from effect_runtime.dispatch._handlers import Command, DomainHandler, Query
+from effect_runtime.dispatch._ports import TransportInterpreter, UnitStore
+from effect_runtime.dispatch._request import Diagnostic
+from effect_runtime.dispatch._signature import Signature, members_of
+from effect_runtime.dispatch._subscription import Subscription
+from effect_runtime.errors import ConfigurationError, Fault
+from effect_runtime.events import Events
+from effect_runtime.integration import Outbox, Topic
+from effect_runtime.interpreter import Host, Interpreter
+from effect_runtime.runtime import Clock, Ids, Random
+
+NOTHING = object()
+"""What a context without `resources=` has opened."""
+
+
+@frozen(eq=False)
+class Entry:
+    """One handler of an open context with its types."""
+
+    handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any]
+    signature: Signature
+
+
+@frozen(eq=False)
+class Reaction:
+    """What happens on one domain event: its handlers in order, and the failures that it declares."""
+
+    handlers: tuple[DomainHandler, ...]
+    declared: tuple[Any, ...] | None
+
+
+@frozen(eq=False, kw_only=True)
+class Services:
+    """The services of a host that every runtime may use."""
+
+    clock: Clock
+    ids: Ids
+    random: Random
+
+
+@frozen(eq=False, kw_only=True)
+class Home:
+    """One open context of a running application."""
+
+    app: str
+    binding: Binding
+    store: UnitStore[Any, Any]
+    opened: Any
+    transport: TransportInterpreter
+    host: Host
+    services: Services
+    interpreter: Interpreter
+    diagnose: Callable[[Diagnostic], None]
+    tenant: str | None
+    commands: Mapping[object, Entry]
+    queries: Mapping[object, Entry]
+    reactions: Mapping[type, Reaction]
+    subscriptions: Mapping[Subscription[Any], Mapping[type, Signature]]
+    strangers: dict[type, str | None] = field(factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the context's name."""
+        return self.binding.name
+
+    @property
+    def source(self) -> str:
+        """Return where its events come from, for envelopes."""
+        return f"/{self.app}/{self.name}"
+
+    @property
+    def topics(self) -> tuple[type[Topic], ...]:
+        """Return the topics it owns."""
+        topics: tuple[type[Topic], ...] = self.binding.context.publishes
+        return topics
+
+    def runtime(self, session: Any, events: Events, outbox: Outbox[Any]) -> Any:
+        """Build the runtime of one unit of work."""
+        services = self.services
+        transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random)
+        if self.opened is NOTHING:
+            return self.binding.make(transaction)
+        return self.binding.make(transaction, self.opened)
+
+    def reading(self, session: Any) -> Any:
+        """Build the runtime of one query."""
+        services = self.services
+        transaction = ReadTransaction(session, services.clock, services.ids, services.random)
+        make = self.binding.make_reads
+        if make is None:
+            return None
+        if self.binding.reads_take_resources:
+            return make(transaction, self.opened)
+        return make(transaction)
+
+
+def entries_of(handlers: Iterable[Any]) -> dict[object, Entry]:
+    """Read the types of commands or queries."""
+    return {handler: Entry(handler, _read(handler)) for handler in handlers}
+
+
+def reactions_of(handlers: Iterable[DomainHandler], declared: Callable[[type], Any]) -> dict[type, Reaction]:
+    """Group domain event handlers by event; `declared` tells the failures that an event class declares."""
+    grouped: dict[type, list[DomainHandler]] = {}
+    for handler in handlers:
+        grouped.setdefault(handler.event, []).append(handler)
+    return {event: Reaction(tuple(group), members_of(declared(event))) for event, group in grouped.items()}
+
+
+def deliveries_of(
+    subscriptions: Iterable[Subscription[Any]],
+) -> dict[Subscription[Any], dict[type, Signature]]:
+    """Read the types of subscription handlers."""
+    return {
+        subscription: {handler.event: _read(handler) for handler in subscription.handlers}
+        for subscription in subscriptions
+    }
+
+
+def _read(handler: Any) -> Signature:
+    signature: Signature | Fault = handler.signature()
+    if isinstance(signature, Fault):
+        raise ConfigurationError(f"handler {handler.name!r}", (signature,))
+    return signature

@@ -1,0 +1,44 @@
+"""May this message pass: validation and access, decided before anything is done.
+
+Pure, except that a policy may be an effect, which the unit of work then runs. Knows no store.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from effect_runtime.dispatch._handlers import Command, Query
+from effect_runtime.dispatch._refused import Forbidden, Invalid, Refused
+from effect_runtime.dispatch._request import Principal
+from effect_runtime.effect import Eff
+
+Judgement: TypeAlias = Refused | Eff[bool, Any, Any] | None
+"""A refusal, a policy that has still to be run, or nothing against it."""
+
+
+def judge(
+    handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any],
+    message: Any,
+    principal: Principal,
+    *,
+    nested: bool,
+) -> Judgement:
+    """Validate a message and authorise its sender, in this order; `nested`: another handler sent it."""
+    if handler.validate is not None:
+        wrong = tuple(handler.validate(message))
+        if wrong:
+            return Invalid(wrong)
+    access = handler.access
+    if access == "public":
+        return None
+    if access == "internal":
+        return None if nested or principal.is_system else Forbidden(f"{handler.title} is internal.")
+    allowed = access(principal, message)
+    if isinstance(allowed, Eff):
+        return allowed
+    return None if allowed else denied(handler, principal)
+
+
+def denied(handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], principal: Principal) -> Forbidden:
+    """Refuse a principal."""
+    return Forbidden(f"{principal.id} may not use {handler.title}.")

@@ -1,0 +1,89 @@
+"""What a dispatched command may answer beside its own failures, as values.
+
+`Refused` joins every command's `E`; `NotDone` appears only at the application's own doors. Knows no pipeline.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypeAlias, final
+
+from attrs import frozen
+
+
+@final
+@frozen
+class FieldError:
+    """Say what is wrong with one field; `field` is its path, such as `address.zip`."""
+
+    field: str
+    problem: str
+
+
+@final
+@frozen
+class Invalid:
+    """Refuse a message because of its content: every field that is wrong, not only the first."""
+
+    fields: tuple[FieldError, ...] = ()
+
+
+@final
+@frozen
+class Forbidden:
+    """Refuse a message because of who sent it."""
+
+    reason: str = ""
+
+
+Refused: TypeAlias = Invalid | Forbidden
+"""What the pipeline adds to the failures of every dispatched command and query."""
+
+
+@final
+@frozen
+class CommandIdReused:
+    """Say that this command id has answered another command, or another payload."""
+
+    command_id: str
+
+
+@final
+@frozen
+class Conflict:
+    """Say that other units of work were in the way, and the unit may not or no more be run again."""
+
+    reason: str
+
+
+@final
+@frozen
+class DeadlineExceeded:
+    """Say that the unit was rolled back at its deadline; `operation` was running then, None: the handler's own code."""
+
+    operation: str | None
+    after: timedelta
+
+
+@final
+@frozen
+class CommitUnknown:
+    """Say that the store gave no verdict on the commit. Run it again under the same command id: that is safe.
+
+    `command_id` is None when the caller gave none: then only the data can tell.
+    """
+
+    command_id: str | None
+
+
+@final
+@frozen
+class StoreUnavailable:
+    """Say that the store could not be reached or written; nothing was done."""
+
+    store: str
+    reason: str
+
+
+NotDone: TypeAlias = CommandIdReused | Conflict | DeadlineExceeded | CommitUnknown | StoreUnavailable
+"""Why dispatch did not carry a command out; only `run_exit` returns it."""

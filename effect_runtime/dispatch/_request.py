@@ -1,0 +1,68 @@
+"""Who asks for what, and in which chain of causes: values that travel beside a message.
+
+Knows nothing of sessions, tokens or HTTP: a door builds a `Principal` from what it has checked.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+SYSTEM = "system:"
+
+
+@frozen
+class Principal:
+    """Name who asks. `system:<id>` stands for the application itself: a subscription, a queue, a due command."""
+
+    id: str
+    roles: frozenset[str] = field(factory=frozenset, converter=frozenset)
+
+    @classmethod
+    def system(cls, id: str) -> Principal:
+        """Name a part of the application: it may use handlers whose access is "internal"."""
+        return cls(f"{SYSTEM}{id}")
+
+    @property
+    def is_system(self) -> bool:
+        """Tell whether the application itself asks."""
+        return self.id.startswith(SYSTEM)
+
+
+anonymous = Principal("anonymous")
+"""The principal of a door that names none."""
+
+
+@frozen(kw_only=True)
+class MessageContext:
+    """Carry what a message inherits from what caused it.
+
+    `causation` is the id of the causing message; `traceparent` and `tracestate` are W3C trace context, `tenant` is
+    carried and never interpreted here.
+    """
+
+    correlation: str
+    causation: str | None = None
+    principal: Principal = anonymous
+    command_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    tenant: str | None = None
+
+
+DiagnosticKind: TypeAlias = Literal["external-in-transaction", "external-before-claim", "after-commit"]
+
+
+@frozen(kw_only=True)
+class Diagnostic:
+    """Tell of something that works and should not stay as it is; `place` is the user's line where it is known."""
+
+    kind: DiagnosticKind
+    command: str
+    subject: str
+    place: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.command}: {self.subject}. {self.advice}"

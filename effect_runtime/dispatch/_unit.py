@@ -1,0 +1,255 @@
+"""One unit of work while its program runs: the base of `perform`, savepoints, and what may still be repeated.
+
+Owned by the task that dispatches the command; it ends with the transaction. Knows no pipeline, no retry, no events'
+handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, final
+
+from anyio import CancelScope, current_time, get_current_task
+from attrs import define
+
+from effect_runtime.dispatch._home import Home
+from effect_runtime.dispatch._ports import Answer, UnitOfWork
+from effect_runtime.dispatch._request import Diagnostic, DiagnosticKind, MessageContext
+from effect_runtime.dispatch._turn import Turn
+from effect_runtime.effect import Call, Operation
+from effect_runtime.errors import (
+    RollbackFailed,
+    SavepointInBranch,
+    StoreConflict,
+    StoreDown,
+    TransactionLost,
+)
+from effect_runtime.events import Events
+from effect_runtime.integration import Outbox
+
+_UNDOING = timedelta(seconds=30)
+"""How long undoing a savepoint may take before the whole unit is given up."""
+
+
+class Answered(Exception):
+    """Abandon a body whose twin has answered already. Never leaves dispatch."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.command_id)
+        self.answer = answer
+
+
+@define(eq=False)
+class Savepoint:
+    """Where to cut back to: the store's savepoint, taken no earlier than needed, and the queues' lengths."""
+
+    number: int | None
+    events: int
+    outbox: int
+
+
+@final
+class Unit:
+    """Perform the operations of one unit of work.
+
+    `interruption` is what ended the unit from within, whatever its program makes of it: a twin's answer, a conflict, a
+    lost transaction. `irreversible` names the first operation that must not happen twice.
+    """
+
+    __slots__ = (
+        "answer_call", "claim", "events", "home", "interpreter", "interruption", "irreversible", "is_open", "outbox",
+        "owner", "request", "runtime", "running", "savepoints", "scope", "settled", "title", "transaction", "turn",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        home: Home,
+        transaction: UnitOfWork[Any],
+        request: MessageContext,
+        *,
+        title: str,
+        fingerprint: bytes | None,
+        answer_call: Callable[[Unit, Call, Any], Awaitable[Any]],
+    ) -> None:
+        self.home = home
+        self.transaction = transaction
+        self.request = request
+        self.title = title
+        self.claim = fingerprint
+        self.answer_call = answer_call
+        self.events = Events()
+        self.outbox: Outbox[Any] = Outbox()
+        self.runtime = home.runtime(transaction.session, self.events, self.outbox)
+        self.interpreter = home.interpreter.with_perform(self.perform)
+        self.owner = get_current_task().id
+        self.turn = Turn()
+        self.scope = CancelScope(deadline=_deadline(home.binding.deadline))
+        self.savepoints: list[Savepoint] = []
+        self.is_open = False
+        self.settled = False
+        self.running: Operation | None = None
+        self.interruption: Exception | None = None
+        self.irreversible: str | None = None
+
+    async def perform(self, operation: Operation, runtime: Any) -> Any:
+        """Perform one operation of the program; the innermost of the interpreter's layers."""
+        kind = operation.signature.kind
+        if kind == "transactional":
+            return await self._within_transaction(operation)
+        if kind == "dispatch":
+            assert isinstance(operation, Call)
+            return await self.answer_call(self, operation, runtime)
+        if kind == "external":
+            self._note_external(operation)
+        self.running = operation
+        value = await operation.function(*operation.call, **operation.kwargs)
+        self.running = None
+        return value
+
+    async def open(self) -> None:
+        """Open the transaction, with the claim as its first row, unless it is open."""
+        if not self.turn.take():
+            await self.turn.wait()
+        try:
+            await self._settle()
+        finally:
+            self.turn.leave()
+
+    async def claimed(self, fingerprint: bytes) -> None:
+        """Claim the command id from now on: at once if the transaction is open, otherwise when it opens."""
+        self.claim = fingerprint
+        if self.is_open:
+            await self._claim()
+
+    async def within_savepoint(self, what: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Run `work`; if it ends in any way but a value, undo what it wrote and collected."""
+        if get_current_task().id != self.owner:
+            raise SavepointInBranch(what)
+        savepoint = Savepoint(None, self.events.mark(), self.outbox.mark())
+        self.savepoints.append(savepoint)
+        self.settled = False
+        try:
+            value = await work()
+            await self._keep(savepoint)
+        except BaseException as error:
+            await self._undo(savepoint, what, error)
+            raise
+        return value
+
+    def close(self) -> None:
+        """End the runtime's queues: what the unit collects after this would be lost."""
+        self.events.close()
+        self.outbox.close()
+
+    async def _within_transaction(self, operation: Operation) -> Any:
+        if not self.turn.take():
+            await self.turn.wait()
+        try:
+            if not self.settled or self.interruption is not None:
+                await self._settle()
+            self.running = operation
+            value = await operation.function(*operation.call, **operation.kwargs)
+            self.running = None
+            return value
+        except (StoreConflict, TransactionLost, StoreDown) as error:
+            self._interrupt(error)
+            raise
+        finally:
+            self.turn.leave()
+
+    async def _settle(self) -> None:
+        """Bring the transaction to where the program is: open, claimed, one savepoint for each level."""
+        if self.interruption is not None:
+            raise self.interruption
+        try:
+            if not self.is_open:
+                await self.transaction.begin()
+                self.is_open = True
+                await self._claim()
+            for savepoint in self.savepoints:
+                if savepoint.number is None:
+                    savepoint.number = await self.transaction.savepoint()
+        except (StoreConflict, TransactionLost, StoreDown) as error:
+            self._interrupt(error)
+            raise
+        self.settled = True
+
+    async def _claim(self) -> None:
+        command_id, fingerprint = self.request.command_id, self.claim
+        if command_id is None or fingerprint is None:
+            return
+        answer = await self.transaction.claim(command_id, fingerprint)
+        self.claim = None
+        if answer is not None:
+            raise self._interrupt(Answered(answer))
+
+    def _interrupt(self, error: Exception) -> Exception:
+        if self.interruption is None:
+            self.interruption = error
+            # Cancelled as well, so that no broad `except` in the body can carry on behind the unit's back.
+            self.scope.cancel()
+        return error
+
+    async def _keep(self, savepoint: Savepoint) -> None:
+        if savepoint.number is not None:
+            if not self.turn.take():
+                await self.turn.wait()
+            try:
+                await self.transaction.release(savepoint.number)
+            finally:
+                self.turn.leave()
+        self.savepoints.remove(savepoint)
+
+    async def _undo(self, savepoint: Savepoint, what: str, cause: BaseException) -> None:
+        if savepoint in self.savepoints:
+            self.savepoints.remove(savepoint)
+        self.events.cut(savepoint.events)
+        self.outbox.cut(savepoint.outbox)
+        if savepoint.number is None or self.interruption is not None:
+            return
+        # Shielded: rows of a cancelled savepoint must be gone before the program around it goes on.
+        with CancelScope(shield=True, deadline=_deadline(_UNDOING)):
+            try:
+                if not self.turn.take():
+                    await self.turn.wait()
+                try:
+                    await self.transaction.rollback_to(savepoint.number)
+                finally:
+                    self.turn.leave()
+            except Exception as error:
+                failure = RollbackFailed(what, reason=f"{type(error).__name__}: {error}")
+                raise self._interrupt(_why(error, failure)) from cause
+            return
+        raise self._interrupt(RollbackFailed(what, reason="the store did not answer in time")) from cause
+
+    def _note_external(self, operation: Operation) -> None:
+        if not operation.signature.idempotent and self.irreversible is None:
+            self.irreversible = operation.place(self.runtime)
+        if self.is_open:
+            self._diagnose(
+                "external-in-transaction",
+                operation,
+                "an external operation while the transaction is open holds it open for as long as that takes",
+                "Call it before the first write, or after the commit.",
+            )
+        elif self.claim is not None and not operation.signature.idempotent:
+            self._diagnose(
+                "external-before-claim",
+                operation,
+                "an external operation before the command id is claimed may happen once for each twin",
+                "Make it idempotent and say so with @operation(idempotent=True), or call it after the commit.",
+            )
+
+    def _diagnose(self, kind: DiagnosticKind, operation: Operation, problem: str, advice: str) -> None:
+        subject = f"{operation.place(self.runtime)}: {problem}"
+        place = "line unknown"
+        self.home.diagnose(Diagnostic(kind=kind, command=self.title, subject=subject, place=place, advice=advice))
+
+
+def _why(error: Exception, failure: RollbackFailed) -> Exception:
+    return error if isinstance(error, (StoreConflict, TransactionLost, StoreDown)) else failure
+
+
+def _deadline(after: timedelta | None) -> float:
+    return float("inf") if after is None else current_time() + after.total_seconds()

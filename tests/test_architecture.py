@@ -121,13 +121,17 @@ def test_there_is_one_run_loop() -> None:
 
 
 def _drives(function: Function) -> bool:
-    """Tell whether a function sends values into a generator inside a loop; a stream's `await x.send()` does not."""
+    """Tell whether a function sends answers into a generator inside a loop.
+
+    A stream's `await x.send()` does not, nor does `x.send(None)`, which only starts a coroutine or lets it go on.
+    """
     awaited = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Await)}
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "send"
         and id(node) not in awaited
+        and [ast.unparse(argument) for argument in node.args] != ["None"]
         for loop in ast.walk(function)
         if isinstance(loop, ast.While)
         for node in ast.walk(loop)

@@ -11,11 +11,12 @@ from typing import Any, Generic, Literal, TypeAlias, cast
 from attrs import frozen
 from typing_extensions import TypeVar
 
-from effect_runtime.dispatch._refused import FieldError, Forbidden, Invalid
+from effect_runtime.dispatch._refused import Forbidden, Invalid
 from effect_runtime.dispatch._request import Principal
 from effect_runtime.dispatch._signature import Signature, place_of, read_signature
 from effect_runtime.effect import Call, Eff, Program, do
 from effect_runtime.errors import Fault
+from effect_runtime.integration import FieldError
 
 A_co = TypeVar("A_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)

@@ -10,14 +10,7 @@ from typing import TypeAlias, final
 
 from attrs import frozen
 
-
-@final
-@frozen
-class FieldError:
-    """Say what is wrong with one field; `field` is its path, such as `address.zip`."""
-
-    field: str
-    problem: str
+from effect_runtime.integration import FieldError
 
 
 @final

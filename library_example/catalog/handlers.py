@@ -31,7 +31,7 @@ Catalog: TypeAlias = Do[A, E, CatalogRuntime]
 Reading: TypeAlias = Do[A, E, CatalogReads]
 
 
-def by_staff(principal: Principal, command: object) -> bool:
+def by_staff(principal: Principal, _command: object) -> bool:
     """Let only those who work here change what the catalog holds."""
     return "staff" in principal.roles
 

@@ -37,7 +37,7 @@ Lending: TypeAlias = Do[A, E, LendingRuntime]
 Reading: TypeAlias = Do[A, E, LendingReads]
 
 
-def by_staff(principal: Principal, command: object) -> bool:
+def by_staff(principal: Principal, _command: object) -> bool:
     """Let only those who work here judge patrons."""
     return "staff" in principal.roles
 

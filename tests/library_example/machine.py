@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from effect_runtime import App, Eff, Failed, Principal, Succeeded
-from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken
+from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken, check_digit
 from library_example.catalog.handlers import (
     AddBook,
     ChangeCopies,
@@ -53,7 +53,8 @@ from library_example.lending.handlers import (
 )
 
 staff = Principal("desk", roles=frozenset({"staff"}))
-isbns = st.sampled_from([Isbn("0306406152"), Isbn("9780441172719"), Isbn("9780547928227")])
+ISBNS = [Isbn(twelve + check_digit(twelve)) for twelve in (f"97800000000{number}" for number in range(7))]
+isbns = st.sampled_from(ISBNS)
 emails = st.sampled_from(["ann@example.org", "bob@example.org", "cid@example.org"])
 copies = st.integers(min_value=0, max_value=3)
 
@@ -159,6 +160,12 @@ class LibraryMachine(RuleBasedStateMachine):
         self.portal.call(self.app.settled)
         return book.id
 
+    @rule(target=books, copies=copies)
+    def adds_all_books(self, copies: int) -> Any:
+        """Every book that is still missing is added, so that patrons reach their limit."""
+        taken = {book.isbn for book in self.model.books.values()}
+        return multiple(*[self.adds_a_book(isbn, copies) for isbn in ISBNS if isbn not in taken])
+
     @rule(book=books | st.just(BookId("no such book")), copies=copies)
     def changes_copies(self, book: BookId, copies: int) -> None:
         """Any total is legal, also one below the copies that are out."""
@@ -216,6 +223,12 @@ class LibraryMachine(RuleBasedStateMachine):
         )
         self.model.loans[loan.id] = loan
         return loan.id
+
+    @rule(target=loans, patron=patrons)
+    def borrows_all(self, patron: PatronId) -> Any:
+        """A patron asks for every book, also past the limit."""
+        asked = [self.borrows(patron, book, 14) for book in self.model.books]
+        return multiple(*[loan for loan in asked if isinstance(loan, str)])
 
     @rule(loan=loans | st.just(LoanId("no such loan")))
     def returns(self, loan: LoanId) -> None:

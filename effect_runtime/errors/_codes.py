@@ -40,6 +40,8 @@ class Code(Enum):
     ER209 = "a context publishes a topic that it does not own"
     ER210 = "two contexts publish one topic"
     ER211 = "a chain of upcasters is broken"
+    ER212 = "a topic has no name of its own"
+    ER213 = "an integration event has more than one event base"
 
     ER301 = "a subscription stands inside the publisher's context"
     ER302 = "a subscription names an unknown topic"

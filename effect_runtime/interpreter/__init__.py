@@ -1,0 +1,44 @@
+"""How a program unfolds: the one run loop, its interceptors, and the host it runs on."""
+
+from __future__ import annotations
+
+from effect_runtime.interpreter._host import Blocking, Entropy, Host, Time, system_host
+from effect_runtime.interpreter._interceptors import (
+    Inject,
+    Interceptor,
+    Recorded,
+    Tracer,
+    inject,
+    record,
+    stub,
+    trace,
+)
+from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run, run_exit, run_sync
+from effect_runtime.interpreter._frames import perform_live
+from effect_runtime.interpreter._strand import Perform
+from effect_runtime.interpreter._traceback import relink
+
+__all__ = [
+    "Blocking",
+    "Entropy",
+    "Host",
+    "Inject",
+    "Interceptor",
+    "Interpreter",
+    "Perform",
+    "Recorded",
+    "Time",
+    "Tracer",
+    "dry_run",
+    "inject",
+    "live",
+    "perform_live",
+    "record",
+    "relink",
+    "run",
+    "run_exit",
+    "run_sync",
+    "stub",
+    "system_host",
+    "trace",
+]

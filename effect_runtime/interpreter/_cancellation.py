@@ -1,0 +1,120 @@
+"""What a cancellation is, whether it is over, and how to run what it must not break.
+
+Knows anyio's cancel scopes and asyncio's own `Task.cancel()`; knows no effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any, Generic, TypeVar, final
+
+import anyio
+import anyio.lowlevel
+import sniffio
+
+T = TypeVar("T")
+
+_ANYIO = "Cancelled via cancel scope"
+"""How anyio marks the cancellations that come from its own scopes; any other is native to asyncio."""
+
+
+def is_cancellation(error: BaseException | None) -> bool:
+    """Say whether `error` is how the running event loop cancels a task."""
+    if error is None or isinstance(error, Exception):
+        return False
+    library = _library()
+    return library is not None and isinstance(error, anyio.get_cancelled_exc_class())
+
+
+def baseline() -> int:
+    """Return how many native cancellations of this task were there before the one that was just seen."""
+    return max(0, _native_cancellations() - 1)
+
+
+async def confirm(suspect: BaseException, seen: int) -> None:
+    """Raise the cancellation again unless it is over: its scope was left, or its task was uncancelled."""
+    await anyio.lowlevel.checkpoint_if_cancelled()
+    if _native_cancellations() > seen:
+        raise suspect
+
+
+async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await `coroutine` to its end, even while asyncio's own `Task.cancel()` is called: that is seen afterwards.
+
+    Cancel scopes work inside as ever. `asyncio.timeout` does not: its cancellation cannot be told from the host's.
+    """
+    if _library() != "asyncio":
+        return await coroutine
+    return await _Unbroken(coroutine)
+
+
+@final
+class _Unbroken(Generic[T]):
+    """Wait for what the coroutine waits for behind a future of our own, which is the one that gets cancelled."""
+
+    __slots__ = ("_cancelled", "_coroutine")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._cancelled: asyncio.CancelledError | None = None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        thrown: BaseException | None = None
+        try:
+            while True:
+                try:
+                    waited = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+                thrown = yield from self._wait(waited)
+        finally:
+            self._ask_again()
+
+    def _wait(self, waited: Any) -> Generator[Any, None, BaseException | None]:
+        """Wait for what the coroutine yielded; return what to throw into it."""
+        if waited is None:  # A bare yield: let other tasks run once.
+            try:
+                yield None
+            except asyncio.CancelledError as cancelled:
+                return cancelled if self._is_from_scope(cancelled) else None
+            return None
+        waited._asyncio_future_blocking = False
+        while not waited.done():
+            proxy = asyncio.get_running_loop().create_future()
+            waited.add_done_callback(lambda _, proxy=proxy: proxy.done() or proxy.set_result(None))
+            try:
+                yield from proxy
+            except asyncio.CancelledError as cancelled:
+                if self._is_from_scope(cancelled):
+                    waited.cancel(cancelled.args[0])
+        return None
+
+    def _is_from_scope(self, cancelled: asyncio.CancelledError) -> bool:
+        """Say whether a cancel scope inside asks; keep what the host asks for later."""
+        if cancelled.args and str(cancelled.args[0]).startswith(_ANYIO):
+            return True
+        self._cancelled = cancelled
+        return False
+
+    def _ask_again(self) -> None:
+        """Let the task see, at its next wait, the cancellation that was kept from it; its count stays as it was."""
+        task = asyncio.current_task()
+        if self._cancelled is not None and task is not None:
+            task.uncancel()
+            task.cancel(*self._cancelled.args)
+
+
+def _library() -> str | None:
+    try:
+        return sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return None
+
+
+def _native_cancellations() -> int:
+    if _library() != "asyncio":
+        return 0
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

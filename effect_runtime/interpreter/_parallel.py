@@ -1,0 +1,250 @@
+"""What the combinators over several programs mean: each program runs in a child task, by the same loop.
+
+Children catch their own outcome, so the task group never sees one and no group of failures is ever built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, final
+
+import anyio
+from anyio import CancelScope
+from anyio.abc import TaskGroup
+
+from effect_runtime.effect import (
+    Cancel,
+    Cancelled,
+    Died,
+    Exit,
+    Failed,
+    Fiber,
+    ForEach,
+    Fork,
+    Gather,
+    Join,
+    Pure,
+    Race,
+    Raised,
+    Succeeded,
+    Validate,
+)
+from effect_runtime.errors import FiberCancelled, ForkOutsideScope, Suspended
+from effect_runtime.interpreter._outcome import worst
+from effect_runtime.interpreter._strand import Effect, Enter, Scope, Strand
+
+_PENDING: Any = object()
+"""Stands where a branch has no outcome: it was cancelled, or never started."""
+
+
+@final
+class _Branches:
+    """The outcomes of programs that run together: a value or an error each, by index."""
+
+    __slots__ = ("errors", "group", "hurry", "values")
+
+    def __init__(self, count: int, group: TaskGroup, hurry: Callable[[BaseException | None], bool]) -> None:
+        self.values: list[Any] = [_PENDING] * count
+        self.errors: dict[int, BaseException] = {}
+        self.group = group
+        self.hurry = hurry
+
+    async def run(self, strand: Strand, index: int, effect: Effect) -> None:
+        """Run one program and keep its outcome; cancel the others if this one decides."""
+        try:
+            self.values[index] = await strand.machine.unfold(strand, effect)
+        except (Raised, Exception) as error:
+            self.errors[index] = error
+        if self.hurry(self.errors.get(index)):
+            self.group.cancel_scope.cancel()
+
+    def ordered_errors(self) -> list[BaseException]:
+        """Return what went wrong, lowest index first."""
+        return [self.errors[index] for index in sorted(self.errors)]
+
+
+def _any_error(error: BaseException | None) -> bool:
+    return error is not None
+
+
+def _a_defect(error: BaseException | None) -> bool:
+    return isinstance(error, Exception)
+
+
+def _value_or_defect(error: BaseException | None) -> bool:
+    return not isinstance(error, Raised)
+
+
+async def _together(
+    strand: Strand, effects: Sequence[Effect], hurry: Callable[[BaseException | None], bool]
+) -> _Branches:
+    """Run all effects at once, each in a task, until all ended or one decided."""
+    _need_loop(strand)
+    async with anyio.create_task_group() as group:
+        branches = _Branches(len(effects), group, hurry)
+        for index, effect in enumerate(effects):
+            group.start_soon(branches.run, strand.branch(strand.runtime), index, effect)
+    return branches
+
+
+async def _gather(strand: Strand, eff: Gather) -> Effect:
+    if not eff.sources:
+        return Pure(())
+    return _all_values(await _together(strand, eff.sources, _any_error))
+
+
+def _all_values(branches: _Branches) -> Effect:
+    error = worst(branches.ordered_errors())
+    if error is not None:
+        raise error
+    if any(value is _PENDING for value in branches.values):
+        raise FiberCancelled
+    return Pure(tuple(branches.values))
+
+
+async def _validate(strand: Strand, eff: Validate) -> Effect:
+    if not eff.sources:
+        return Pure(())
+    branches = await _together(strand, eff.sources, _a_defect)
+    errors = branches.ordered_errors()
+    failures = tuple(error.error for error in errors if isinstance(error, Raised))
+    if errors and len(failures) == len(errors):
+        raise Raised(failures) from errors[0]
+    return _all_values(branches)
+
+
+async def _race(strand: Strand, eff: Race) -> Effect:
+    branches = await _together(strand, eff.sources, _value_or_defect)
+    defects = [error for error in branches.ordered_errors() if not isinstance(error, Raised)]
+    won = [value for value in branches.values if value is not _PENDING]
+    if won and not defects:
+        return Pure(won[0])
+    return _all_values(branches)
+
+
+async def _for_each(strand: Strand, eff: ForEach) -> Effect:
+    if eff.limit == 1 or len(eff.items) < 2:
+        strand.stack.append(_one_by_one(eff))
+        return Pure(None)
+    _need_loop(strand)
+    pending = enumerate(eff.items)
+    async with anyio.create_task_group() as group:
+        branches = _Branches(len(eff.items), group, _any_error)
+        for _ in range(min(eff.limit, len(eff.items))):
+            group.start_soon(_work, strand, branches, pending, eff)
+    return _all_values(branches)
+
+
+async def _work(strand: Strand, branches: _Branches, pending: Iterator[tuple[int, Any]], eff: ForEach) -> None:
+    """Take items from the shared iterator until none is left or something went wrong."""
+    for index, item in pending:
+        try:
+            effect = eff.function(item)
+        except Exception as defect:
+            branches.errors[index] = defect
+            branches.group.cancel_scope.cancel()
+        else:
+            await branches.run(strand.branch(strand.runtime), index, effect)
+        if branches.errors:
+            return
+
+
+def _one_by_one(eff: ForEach) -> Iterator[Any]:
+    values: list[Any] = []
+    for item in eff.items:
+        values.append((yield eff.function(item)))
+    return tuple(values)
+
+
+@final
+class _RunningFiber(Fiber[Any, Any]):
+    """A fork that runs in the task group of its scope."""
+
+    __slots__ = ("_ended", "cancel_scope", "exit", "joined", "traceback")
+
+    def __init__(self) -> None:
+        self.exit: Exit[Any, Any] | None = None
+        self.joined = False
+        self.traceback: TracebackType | None = None
+        self.cancel_scope = CancelScope()
+        self._ended: anyio.Event | None = None
+
+    async def run(self, strand: Strand, scope: Scope, effect: Effect) -> None:
+        """Run the program in a task of its own and keep its exit."""
+        self.exit = Cancelled()  # Until it is something better: cancellation leaves no chance to say so.
+        running, self.exit = self.exit, None
+        try:
+            with self.cancel_scope:
+                self.exit = Succeeded(await strand.machine.unfold(strand, effect))
+        except Raised as signal:
+            self.exit = Failed(signal.error)
+            self.traceback = signal.__traceback__
+        except Exception as defect:
+            self.exit = Died(defect)
+            assert scope.task_group is not None
+            scope.task_group.cancel_scope.cancel()
+        finally:
+            self.exit = self.exit or running
+            if self._ended is not None:
+                self._ended.set()
+
+    async def wait(self) -> Exit[Any, Any]:
+        """Wait until the program ended."""
+        if self.exit is None:
+            self._ended = self._ended or anyio.Event()
+            await self._ended.wait()
+        assert self.exit is not None
+        return self.exit
+
+
+async def _fork(strand: Strand, eff: Fork) -> Effect:
+    _need_loop(strand)
+    scope = strand.scope
+    if scope is None or scope.task_group is None:
+        raise ForkOutsideScope
+    fiber = _RunningFiber()
+    scope.fibers.append(fiber)
+    scope.task_group.start_soon(fiber.run, strand.branch(strand.runtime), scope, eff.source)
+    return Pure(fiber)
+
+
+async def _join(strand: Strand, eff: Join) -> Effect:
+    fiber = eff.fiber
+    assert isinstance(fiber, _RunningFiber)
+    exit = await fiber.wait()
+    fiber.joined = True
+    match exit:
+        case Succeeded(value):
+            return Pure(value)
+        case Failed(error):
+            raise Raised(error).with_traceback(fiber.traceback)
+        case Died(defect):
+            raise defect
+        case Cancelled():
+            raise FiberCancelled
+
+
+async def _cancel(strand: Strand, eff: Cancel) -> Effect:
+    fiber = eff.fiber
+    assert isinstance(fiber, _RunningFiber)
+    fiber.cancel_scope.cancel()
+    await fiber.wait()
+    fiber.joined = True
+    return Pure(None)
+
+
+def _need_loop(strand: Strand) -> None:
+    if strand.loopless:
+        raise Suspended(strand.place())
+
+
+ENTER: Mapping[type[Any], Enter] = {
+    Gather: _gather,
+    Validate: _validate,
+    Race: _race,
+    ForEach: _for_each,
+    Fork: _fork,
+    Join: _join,
+    Cancel: _cancel,
+}

@@ -1,0 +1,139 @@
+"""The state of one sequential unfolding of a program, and the scopes that own what it opened.
+
+Holds data only: the loop moves it, the frames change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
+from types import GeneratorType
+from typing import Any, TypeAlias, final
+
+from anyio.abc import TaskGroup
+
+from effect_runtime.effect import Eff, Operation
+from effect_runtime.interpreter._host import Host
+
+Effect: TypeAlias = Eff[Any, Any, Any]
+Runtime: TypeAlias = Any
+Perform: TypeAlias = Callable[[Operation, Runtime], Awaitable[Any]]
+"""How an operation is performed: it returns the answer (a `Result` is unwrapped, an effect is run) or raises."""
+Enter: TypeAlias = "Callable[[Strand, Any], Awaitable[Effect]]"
+Resume: TypeAlias = "Callable[[Strand, Any, Any], Effect]"
+Unwind: TypeAlias = "Callable[[Strand, Any, BaseException], Effect | None]"
+
+
+@final
+class Machine:
+    """What all strands of one interpreter share: its ports, and the tables that give each instruction its meaning."""
+
+    __slots__ = ("debug", "enter", "host", "perform", "resume", "unfold", "unwind")
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        perform: Perform | None,
+        debug: bool,
+        unfold: Callable[[Strand, Effect], Coroutine[Any, Any, Any]],
+        enter: Mapping[type[Any], Enter],
+        resume: Mapping[type[Any], Resume],
+        unwind: Mapping[type[Any], Unwind],
+    ) -> None:
+        self.host = host
+        self.perform = perform
+        self.debug = debug
+        self.unfold = unfold
+        self.enter = enter
+        self.resume = resume
+        self.unwind = unwind
+
+
+@final
+class Finalizer:
+    """A promise to close something: the effect, the runtime it was made under, and the time it may take."""
+
+    __slots__ = ("effect", "runtime", "within")
+
+    def __init__(self, effect: Effect, runtime: Runtime, within: timedelta) -> None:
+        self.effect = effect
+        self.runtime = runtime
+        self.within = within
+
+
+@final
+class Scope:
+    """Own what was acquired and forked inside it. Strands that run in parallel share the scope around them."""
+
+    __slots__ = ("fibers", "finalizers", "task_group")
+
+    def __init__(self, task_group: TaskGroup | None = None) -> None:
+        self.task_group = task_group
+        self.finalizers: list[Finalizer] = []
+        self.fibers: list[Any] = []
+
+
+@final
+class ScopeFrame:
+    """Close a scope when what it bounds has ended."""
+
+    __slots__ = ("outer", "scope")
+
+    def __init__(self, scope: Scope, outer: Scope | None) -> None:
+        self.scope = scope
+        self.outer = outer
+
+
+@final
+class Strand:
+    """One sequential unfolding: its stack of blocks and frames, its runtime, its scope.
+
+    `error` is on its way to the stack. `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
+    says afterwards is believed.
+    """
+
+    __slots__ = ("baseline", "error", "machine", "runtime", "scope", "stack", "suspect", "loopless")
+
+    def __init__(
+        self, machine: Machine, runtime: Runtime, scope: Scope | None = None, *, loopless: bool = False
+    ) -> None:
+        self.machine = machine
+        self.runtime = runtime
+        self.scope = scope
+        self.stack: list[Any] = []
+        self.error: BaseException | None = None
+        self.suspect: BaseException | None = None
+        self.baseline = 0
+        self.loopless = loopless
+
+    def enclosing_scope(self) -> Scope:
+        """Return the scope around the current instruction; the first call opens one around the whole strand."""
+        if self.scope is None:
+            self.scope = Scope()
+            self.stack.insert(0, ScopeFrame(self.scope, None))
+        return self.scope
+
+    def branch(self, runtime: Runtime) -> Strand:
+        """Return a new strand that shares the scope around the current instruction."""
+        return Strand(self.machine, runtime, self.enclosing_scope(), loopless=self.loopless)
+
+    def place(self) -> str:
+        """Return the line of the innermost block, for people."""
+        for entry in reversed(self.stack):
+            if isinstance(entry, GeneratorType):
+                return line_of(entry)
+        return "the program"
+
+
+def line_of(block: GeneratorType[Any, Any, Any]) -> str:
+    """Return where a suspended block stands: file, line and function of the innermost block it delegates to."""
+    found = block
+    inner = block.gi_yieldfrom
+    while isinstance(inner, GeneratorType):
+        if inner.gi_yieldfrom is None and inner.gi_code.co_name == "__iter__":
+            break  # The effect's own generator: the line that yields from it is the one to name.
+        found, inner = inner, inner.gi_yieldfrom
+    frame = found.gi_frame
+    line = frame.f_lineno if frame is not None else found.gi_code.co_firstlineno
+    return f"{found.gi_code.co_filename}:{line} in {found.gi_code.co_qualname}"

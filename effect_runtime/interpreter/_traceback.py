@@ -1,0 +1,51 @@
+"""Tracebacks as users want them: their own lines, and none of ours.
+
+Knows where this library lives; knows no effect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+
+from effect_runtime.effect import Raised
+
+_LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def relink(exception: BaseException) -> BaseException:
+    """Take the library's frames out of the traceback of `exception` and of what caused it.
+
+    A traceback without any frame of the user's stays whole: it is all there is to go by.
+    """
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [exception]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        current.__traceback__ = user_frames(current.__traceback__)
+        if isinstance(current, BaseExceptionGroup):
+            pending.extend(current.exceptions)
+        pending.append(current.__cause__)
+        pending.append(current.__context__)
+        if isinstance(current.__context__, Raised) and current.__cause__ is None:
+            current.__suppress_context__ = True  # The signal is ours; its error is told elsewhere.
+    return exception
+
+
+def user_frames(traceback: TracebackType | None) -> TracebackType | None:
+    """Return `traceback` without the frames of this library."""
+    kept = [entry for entry in _entries(traceback) if not entry.tb_frame.f_code.co_filename.startswith(_LIBRARY)]
+    linked: TracebackType | None = None
+    for entry in reversed(kept):
+        linked = TracebackType(linked, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return linked or traceback
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next

@@ -10,7 +10,7 @@ CHAOS_ARGS ?= --kills 100 --seed 1 --json
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help example test lint types imports docs chaos bench ci clean rebuild
+.PHONY: help example test lint types imports docs chaos bench versions ci clean rebuild
 
 help:
 	@echo "make example   set up and tell the story of the example library"
@@ -20,6 +20,7 @@ help:
 	@echo "make docs      run every snippet of README.md and docs/"
 	@echo "make chaos     kill real processes and compare with the ledger"
 	@echo "make bench     run the benchmarks"
+	@echo "make versions  run the suite on the other supported Pythons that are installed"
 	@echo "make ci        all that a change must pass"
 
 example: $(VENV)/.core
@@ -47,6 +48,9 @@ chaos: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+versions:
+	@bash .ci/versions 3.12 3.13
 
 ci:
 	@bash .ci/run

@@ -87,7 +87,8 @@ class Operation(Eff[Any, Any, Any]):
     def port(self, runtime: object) -> Port:
         """Return the port of the runtime field that holds the service, or the service's own class."""
         service = self.service
-        for candidate in _ports(type(runtime)):
+        kind: Any = type(runtime)  # edge: mypy does not see that classes can be hashed
+        for candidate in _ports(kind):
             if getattr(runtime, candidate.field or "", None) is service:
                 return candidate
         return Port(None, type(service))

@@ -5,11 +5,10 @@ Knows the loop and the interceptors; knows no message, no transaction and no sto
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from functools import reduce
 from typing import Any, overload
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 from typing_extensions import TypeVar
 
 from effect_runtime.effect import Died, Eff, Failed, Operation, Raised, Succeeded
@@ -43,9 +42,10 @@ class Interpreter:
     host: Host = field(factory=Host)
     debug: bool = False
     perform: Perform = perform_live
-    _machine: Machine = field(init=False, repr=False, eq=False)
+    _machine: Machine = field(
+        init=False, repr=False, eq=False, default=Factory(lambda self: self._build(), takes_self=True)
+    )
 
-    @_machine.default
     def _build(self) -> Machine:
         plain = self.perform is perform_live and not self.interceptors
         around: Perform = reduce(lambda inner, wrap: wrap(inner), reversed(self.interceptors), self.perform)
@@ -72,9 +72,9 @@ class Interpreter:
         return evolve(self, host=host)
 
     @overload
-    def run(self, eff: Eff[A, E]) -> Coroutine[Any, Any, A]: ...
+    async def run(self, eff: Eff[A, E]) -> A: ...
     @overload
-    def run(self, eff: Eff[A, E, R], runtime: R) -> Coroutine[Any, Any, A]: ...
+    async def run(self, eff: Eff[A, E, R], runtime: R) -> A: ...
     async def run(self, eff: Eff[Any, Any, Any], runtime: Any = None) -> Any:
         """Run a program for its value.
 
@@ -91,9 +91,9 @@ class Interpreter:
             raise
 
     @overload
-    def run_exit(self, eff: Eff[A, E]) -> Coroutine[Any, Any, Succeeded[A] | Failed[E] | Died]: ...
+    async def run_exit(self, eff: Eff[A, E]) -> Succeeded[A] | Failed[E] | Died: ...
     @overload
-    def run_exit(self, eff: Eff[A, E, R], runtime: R) -> Coroutine[Any, Any, Succeeded[A] | Failed[E] | Died]: ...
+    async def run_exit(self, eff: Eff[A, E, R], runtime: R) -> Succeeded[A] | Failed[E] | Died: ...
     async def run_exit(self, eff: Eff[Any, Any, Any], runtime: Any = None) -> Any:
         """Run a program for its exit. The host's cancellation, KeyboardInterrupt and SystemExit pass: no exit is that."""
         try:

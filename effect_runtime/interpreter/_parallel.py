@@ -5,7 +5,7 @@ Children catch their own outcome, so the task group never sees one and no group 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, final
 
@@ -81,8 +81,9 @@ async def _together(
 ) -> _Branches:
     """Run all effects at once, each in a task, until all ended or one decided."""
     _need_loop(strand)
-    async with anyio.create_task_group() as group:
-        branches = _Branches(len(effects), group, hurry)
+    group = anyio.create_task_group()
+    branches = _Branches(len(effects), group, hurry)
+    async with group:
         for index, effect in enumerate(effects):
             group.start_soon(branches.run, strand.branch(strand.runtime), index, effect)
     return branches
@@ -129,8 +130,9 @@ async def _for_each(strand: Strand, eff: ForEach) -> Effect:
         return Pure(None)
     _need_loop(strand)
     pending = enumerate(eff.items)
-    async with anyio.create_task_group() as group:
-        branches = _Branches(len(eff.items), group, _any_error)
+    group = anyio.create_task_group()
+    branches = _Branches(len(eff.items), group, _any_error)
+    async with group:
         for _ in range(min(eff.limit, len(eff.items))):
             group.start_soon(_work, strand, branches, pending, eff)
     return _all_values(branches)
@@ -150,7 +152,7 @@ async def _work(strand: Strand, branches: _Branches, pending: Iterator[tuple[int
             return
 
 
-def _one_by_one(eff: ForEach) -> Iterator[Any]:
+def _one_by_one(eff: ForEach) -> Generator[Effect, Any, tuple[Any, ...]]:
     values: list[Any] = []
     for item in eff.items:
         values.append((yield eff.function(item)))

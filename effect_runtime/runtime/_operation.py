@@ -54,7 +54,7 @@ def operation(*, kind: Literal["transactional", "local", "external"], idempotent
 
         return describe
 
-    return reify  # type: ignore[return-value]  # edge: one function behind two overloads
+    return reify
 
 
 class ask(Ask[R], Generic[R]):  # noqa: N801  # reads as a verb where it is used: `yield from ask[HasPatrons]()`

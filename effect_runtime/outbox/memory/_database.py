@@ -11,35 +11,12 @@ from typing import Any, final
 
 from attrs import frozen
 
-from effect_runtime.dispatch._ports import AuditEntry
+from effect_runtime.dispatch import AuditEntry
 from effect_runtime.integration import Envelope
+from effect_runtime.outbox._lending import LaneRow
 from effect_runtime.outbox._ports import DeadLetter, Lane, Waiting
 from effect_runtime.outbox.memory._tables import Journal, Table
 from effect_runtime.outbox.memory._turn import Turn
-
-
-@frozen(kw_only=True)
-class LaneRow:
-    """What is known of a lane: numbers up to `last` are accepted, up to `latest` committed.
-
-    `due` is when it may be lent: while it is lent, the end of its lease. `number` tells which lane is older.
-    """
-
-    lane: Lane
-    number: int
-    last: int
-    latest: int
-    due: datetime
-    attempts: int = 0
-    history: tuple[str, ...] = ()
-    owner: str | None = None
-    token: int = 0
-    blocked: bool = False
-
-    @property
-    def lendable(self) -> bool:
-        """Tell whether the lane has events and nothing holds them back but time."""
-        return self.latest > self.last and not self.blocked
 
 
 @frozen

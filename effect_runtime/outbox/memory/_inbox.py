@@ -44,12 +44,12 @@ def settled(database: Database, address: Address, outcome: str, *, now: datetime
 
 def _call_next(database: Database, line: tuple[str, str, str], mark: Mark, *, now: datetime) -> None:
     """Make the event after the mark due; of a key without a mark, the first one."""
-    for number, event in database.lines.get(line, ()):
-        if mark.number is None or number == mark.number + 1:
-            place = line[0], event
-            database.waiting[place] = evolve(database.waiting[place], due=now)
-        if mark.number is None or number > mark.number:
-            return
+    numbers = database.lines.get(line, ())
+    if not numbers:
+        return
+    wanted = numbers[0][0] if mark.number is None else mark.number + 1
+    for place in [(line[0], event) for number, event in numbers if number == wanted]:
+        database.waiting[place] = evolve(database.waiting[place], due=now)
 
 
 def hold(database: Database, waiting: Waiting) -> None:

@@ -11,8 +11,18 @@ from datetime import datetime, timedelta
 from attrs import evolve
 
 from effect_runtime.integration import Envelope
+from effect_runtime.outbox._lending import (
+    LaneRow,
+    alone,
+    buries_head,
+    dead_letter,
+    is_loan_of,
+    lane_of,
+    reopened,
+    settled,
+)
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Lane, Route, Settlement
-from effect_runtime.outbox.memory._database import Database, LaneRow
+from effect_runtime.outbox.memory._database import Database
 
 
 def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
@@ -35,10 +45,8 @@ def _enqueue(database: Database, destination: str, event: Envelope, *, now: date
     latest = event.sequence or 1
     if row is None:
         row = LaneRow(lane=lane, number=database.next_lane(), last=latest - 1, latest=latest, due=now)
-    elif row.lendable or row.blocked:
-        row = evolve(row, latest=latest)
     else:
-        row = evolve(row, latest=latest, due=now)
+        row = evolve(row, latest=latest, due=row.due if row.has_events else now)
     database.lanes[lane] = row
 
 
@@ -102,80 +110,34 @@ def _waiting_events(database: Database, row: LaneRow, limit: int) -> tuple[Envel
 
 
 def settle(database: Database, settlement: Settlement, *, letter: str, now: datetime) -> bool:
-    """Record one outcome; False when its token is not the lane's any more. `letter`: the id of a dead letter."""
+    """Record one outcome; False when it is stale. `letter`: the id of a dead letter, if it makes one."""
     row = database.lanes.get(settlement.lane)
-    if row is None or row.owner is None or row.token != settlement.token:
+    if row is None or not is_loan_of(row, settlement):
         return False
-    if settlement.accepted:
-        row = evolve(row, last=min(row.last + settlement.accepted, row.latest), attempts=0, history=())
-    row = evolve(row, owner=None, due=now)
-    if not row.lendable:
-        _rest(database, row)
-        return True
-    match settlement.then:
-        case "release":
-            database.lanes[row.lane] = row
-        case "retry":
-            database.lanes[row.lane] = _tried(row, settlement, now=now)
-        case "quarantine":
-            _quarantine(database, row, settlement, letter=letter, now=now)
+    buried = buries_head(row, settlement)
+    if buried is not None:
+        head = _waiting_events(database, buried, 1)[0]
+        database.letters[letter] = dead_letter(
+            buried, head, error=settlement.error, block=settlement.block, id=letter, now=now
+        )
+    _put(database, settled(row, settlement, now=now))
     return True
 
 
-def _rest(database: Database, row: LaneRow) -> None:
-    """Keep a keyed lane for its next event; a lane of one event ends with it."""
-    if row.lane.key is None:
+def _put(database: Database, row: LaneRow) -> None:
+    if row.has_ended:
         del database.lanes[row.lane]
     else:
         database.lanes[row.lane] = row
 
 
-def _tried(row: LaneRow, settlement: Settlement, *, now: datetime) -> LaneRow:
-    due = settlement.due or now
-    if not settlement.spend:
-        return evolve(row, due=due)
-    return evolve(row, due=due, attempts=row.attempts + 1, history=(*row.history, settlement.error))
-
-
-def _quarantine(database: Database, row: LaneRow, settlement: Settlement, *, letter: str, now: datetime) -> None:
-    head = _waiting_events(database, row, 1)[0]
-    database.letters[letter] = DeadLetter(
-        id=letter,
-        side="outbox",
-        destination=row.lane.destination,
-        topic=row.lane.topic,
-        key=head.key,
-        sequence=head.sequence,
-        event=head.id,
-        type=head.type,
-        body=head.data,
-        cause=settlement.error,
-        history=(*row.history, settlement.error),
-        attempts=row.attempts + 1,
-        blocks=settlement.block,
-        at=now,
-    )
-    row = evolve(row, attempts=0, history=())
-    if settlement.block:
-        database.lanes[row.lane] = evolve(row, blocked=True)
-    else:
-        _rest(database, evolve(row, last=row.last + 1))
-
-
 def close(database: Database, letter: DeadLetter, *, replay: bool, now: datetime) -> None:
     """Let the lane of a dead letter go on: with its head, due at once, or without it."""
-    lane = Lane(letter.destination, letter.topic or "", letter.key, None if letter.key is not None else letter.event)
-    row = database.lanes.get(lane)
+    row = database.lanes.get(lane_of(letter))
     if row is not None and row.blocked:
-        row = evolve(row, blocked=False, due=now, last=row.last if replay else row.last + 1)
-        if row.lendable:
-            database.lanes[lane] = row
-        else:
-            _rest(database, row)
+        _put(database, reopened(row, replay=replay, now=now))
     elif replay:
-        # Its lane went on without it: it travels alone, outside the order of its key.
-        alone = Lane(letter.destination, letter.topic or "", None, letter.event)
-        database.lanes[alone] = LaneRow(lane=alone, number=database.next_lane(), last=0, latest=1, due=now)
+        _put(database, alone(letter, number=database.next_lane(), now=now))
 
 
 def next_due(lanes: Mapping[Lane, LaneRow], destinations: Sequence[str]) -> datetime | None:

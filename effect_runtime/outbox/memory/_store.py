@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, final
 
 from attrs import evolve
 
-from effect_runtime.dispatch._ports import Answer, AuditEntry
+from effect_runtime.dispatch import Answer, AuditEntry
 from effect_runtime.errors import StoreClosed, UnitEnded
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting

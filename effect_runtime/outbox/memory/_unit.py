@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
-from effect_runtime.dispatch._ports import Answer, Ledger
+from effect_runtime.dispatch import Answer, Ledger
 from effect_runtime.errors import EventTooLarge, SavepointGone, StoreConflict, UnitEnded
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host

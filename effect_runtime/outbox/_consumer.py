@@ -1,0 +1,337 @@
+"""The consumer: settles every message that a wire hands over, and takes up the events that wait.
+
+Returning from `receive` means durably applied, held, absorbed or dead-lettered; anything else raises. Decisions are in
+`_inbox`, an event's writes in `_delivery`, the loop in `_pump`. It knows no wire and no SQL.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, Protocol, assert_never
+
+from anyio import move_on_after
+from attrs import define, evolve, field, frozen
+
+from effect_runtime.dispatch import Ledger
+from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
+from effect_runtime.errors import (
+    BadEnvelope,
+    CommitUndecided,
+    PartitionPaused,
+    StoreClosed,
+    StoreConflict,
+    StoreDown,
+    TransactionLost,
+)
+from effect_runtime.integration import Envelope, Message, Receive, decode_message
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox._delivery import Arrival, Delivery
+from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Verdict, plan_after_failure
+from effect_runtime.outbox._inlet import Inlet
+from effect_runtime.outbox._ports import InboxStore, InboxUnit, Waiting
+from effect_runtime.outbox._pump import Pace, Pump
+from effect_runtime.outbox._text import described
+from effect_runtime.outbox._wake import Wake
+
+_STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
+"""Nothing is wrong with an event whose store failed: it is not accepted, and no attempt is spent."""
+
+
+class ConsumerStore(InboxStore, Protocol):
+    """What a consumer needs from its context's store."""
+
+    def version(self) -> int:
+        """Return a number that grows when any process has committed."""
+
+
+@frozen(kw_only=True)
+class ConsumerPolicy:
+    """How a consumer works. `handle_within` bounds one handler; keep it under the wire's own limit.
+
+    `lease`: for how long a waiting event is borrowed by one worker; a dead worker's events are idle for that long.
+    """
+
+    handle_within: timedelta = timedelta(seconds=7)
+    lease: timedelta = timedelta(seconds=9)
+
+
+@frozen(kw_only=True)
+class ConsumerCounts:
+    """What a consumer has done since it was made; an event that comes twice is counted twice."""
+
+    applied: int = 0
+    unhandled: int = 0
+    ignored: int = 0
+    duplicates: int = 0
+    parked: int = 0
+    paused: int = 0
+    retried: int = 0
+    buried: int = 0
+
+
+@frozen
+class Partition:
+    """One key of one subscription."""
+
+    subscription: str
+    topic: str
+    key: str
+
+
+class Consumer:
+    """Receive for all subscriptions of one store; owned by whoever runs the application.
+
+    Processes may overlap: whatever they do twice, the inbox row lets through once.
+    """
+
+    def __init__(
+        self,
+        store: ConsumerStore,
+        inlets: Sequence[Inlet],
+        *,
+        host: Host,
+        wake: Wake,
+        policy: ConsumerPolicy | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._store = store
+        self._inlets = {inlet.id: inlet for inlet in inlets}
+        self._host = host
+        self._policy = policy or ConsumerPolicy()
+        self._tally: Counter[str] = Counter()
+        self._paused: dict[Partition, int] = {}
+        worker = _Worker(self, store, host, self._policy, tuple(self._inlets))
+        self._pump: Pump[Waiting] = Pump(worker, host=host, pace=pace or Pace(), wake=wake)
+
+    @property
+    def counts(self) -> ConsumerCounts:
+        """Return what it has done so far."""
+        return ConsumerCounts(**self._tally)
+
+    @property
+    def inlets(self) -> Mapping[str, Inlet]:
+        """Return its subscriptions by id."""
+        return dict(self._inlets)
+
+    @property
+    def paused(self) -> Mapping[Partition, int]:
+        """Return the keys that refused their last event for the bound, with how many events they hold."""
+        return dict(self._paused)
+
+    @property
+    def trouble(self) -> str | None:
+        """Return what keeps its worker from the store, if anything does."""
+        return self._pump.trouble
+
+    @property
+    def is_calm(self) -> bool:
+        """Tell whether its worker has looked, found nothing due, and has not been rung since."""
+        return self._pump.is_calm
+
+    async def calm(self) -> None:
+        """Wait until its worker is calm. Only a running consumer becomes so."""
+        await self._pump.calm()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take up waiting events while entered; leaving finishes those in hand and gives the others back."""
+        async with self._pump.running():
+            yield
+
+    def receiver(self, subscription: str) -> Receive:
+        """Return what a transport calls with each message of one subscription."""
+        return partial(self.receive, subscription)
+
+    async def receive(self, subscription: str, message: Message) -> None:
+        """Settle one message: returns once it is durably applied, held, absorbed or dead-lettered.
+
+        Raises `errors.PartitionPaused` at the bound of a key, and the store's own error when that failed; the message
+        is then not accepted and no attempt is spent. Cancelled, it leaves nothing or all.
+        """
+        await self._take(self._inlets[subscription], message.body, None)
+
+    async def take_up(self, waiting: Waiting) -> None:
+        """Try a waiting event again."""
+        await self._take(self._inlets[waiting.address.subscription], waiting.body, waiting)
+
+    async def _take(self, inlet: Inlet, body: bytes, waiting: Waiting | None) -> None:
+        try:
+            envelope = decode_message(Message(body=body))
+        except BadEnvelope as error:
+            await self._conclude(Arrival(inlet, body, None, waiting), Bury(str(error), blocks=False))
+            return
+        arrival = Arrival(inlet, body, envelope, waiting)
+        plan = _refusal(inlet, envelope)
+        if plan is not None:
+            await self._conclude(arrival, plan)
+            return
+        try:
+            event = inlet.decode(envelope)
+        except Exception as error:  # a payload, or a user's upcaster, that no attempt will mend
+            await self._conclude(arrival, self._planned(arrival, "dead_letter", described(error)))
+            return
+        await self._handle(arrival, envelope, event)
+
+    async def _handle(self, arrival: Arrival, envelope: Envelope, event: Any) -> None:
+        delivery = Delivery(arrival)
+
+        async def admit(unit: InboxUnit) -> bool:
+            if not await delivery.admit(unit.inbox, now=self._host.time.now()):
+                return False
+            await delivery.settle(unit.inbox, "applied")
+            return True
+
+        exit: Exit[Any, Any] | None = None
+        within = self._policy.handle_within.total_seconds()
+        with move_on_after(within):
+            exit = await arrival.inlet.deliver(event, envelope, admit=admit)
+        match exit:
+            case Failed(error):
+                verdict = arrival.inlet.verdict(event, error)
+                await self._conclude(arrival, self._planned(arrival, verdict, repr(error), error))
+            case Died(exception):
+                if isinstance(exception, _STORE_TROUBLE):
+                    raise exception
+                await self._conclude(arrival, self._planned(arrival, "retry", described(exception), exception))
+            case None | Cancelled():
+                await self._conclude(arrival, self._planned(arrival, "retry", f"not done within {within:g} s"))
+            case Succeeded():
+                self._report(delivery, None)
+            case _:
+                assert_never(exit)
+
+    def _planned(self, arrival: Arrival, verdict: Verdict, error: str, failure: object = None) -> Plan:
+        inlet = arrival.inlet
+        wait = None
+        if failure is None or inlet.schedule.covers(failure):
+            elapsed = self._host.time.now() - arrival.since(self._host.time.now())
+            chance = self._host.entropy.random()
+            wait = inlet.schedule.decide(arrival.attempts + 1, elapsed=elapsed, chance=chance)
+        ordered = arrival.address.sequence is not None
+        return plan_after_failure(verdict, error=error, wait=wait, ordered=ordered, poison=inlet.poison)
+
+    async def _conclude(self, arrival: Arrival, plan: Plan) -> None:
+        """Write a plan in a unit of its own, if it is still the event's turn: a twin may have applied it since."""
+        delivery = Delivery(arrival)
+        letter_id = str(self._host.entropy.uuid())
+        try:
+            await self._written(delivery, plan, letter_id, alone=False)
+        except (StoreConflict, TransactionLost):
+            await self._written(delivery, plan, letter_id, alone=True)
+        self._report(delivery, plan)
+
+    async def _written(self, delivery: Delivery, plan: Plan, letter_id: str, *, alone: bool) -> None:
+        now = self._host.time.now()
+        async with self._store.unit(alone=alone) as unit:
+            await unit.begin()
+            if await delivery.admit(unit.inbox, now=now):
+                await delivery.write(unit.inbox, plan, letter_id=letter_id, now=now)
+            await unit.commit(Ledger())
+
+    def _report(self, delivery: Delivery, plan: Plan | None) -> None:
+        address, waiting = delivery.arrival.address, delivery.state.waiting
+        if delivery.admission is Admission.PAUSE and address.key is not None:
+            self._tally["paused"] += 1
+            self._paused[Partition(address.subscription, address.topic, address.key)] = waiting
+            raise PartitionPaused(
+                address.subscription,
+                topic=address.topic,
+                key=address.key,
+                waiting=waiting,
+                bound=delivery.arrival.inlet.parked_limit,
+            )
+        if address.key is not None and waiting < delivery.arrival.inlet.parked_limit:
+            self._paused.pop(Partition(address.subscription, address.topic, address.key), None)
+        self._tally[_counted(delivery.admission, plan)] += 1
+        if delivery.admission is Admission.APPLY and (waiting or isinstance(plan, Hold)):
+            self._pump.ring()  # a successor, or the event itself, has a due time now
+
+
+def _refusal(inlet: Inlet, envelope: Envelope) -> Plan | None:
+    """Refuse what the subscription must not, or need not, handle; its key goes on."""
+    if envelope.topic != inlet.topic:
+        return Bury(f"Topic {envelope.topic!r} came to a subscription of {inlet.topic!r}.", blocks=False)
+    if inlet.tenant is not None and envelope.tenant != inlet.tenant:
+        return Bury(f"Tenant {envelope.tenant!r} came to an application of {inlet.tenant!r}.", blocks=False)
+    return None if inlet.handles(envelope.type) else Settle("unhandled")
+
+
+def _counted(admission: Admission, plan: Plan | None) -> str:
+    match admission:
+        case Admission.DUPLICATE:
+            return "duplicates"
+        case Admission.GAP | Admission.BEHIND:
+            return "parked"
+        case _:
+            pass
+    match plan:
+        case None:
+            return "applied"
+        case Settle(outcome):
+            return outcome
+        case Hold():
+            return "retried"
+        case Bury():
+            return "buried"
+
+
+@define(eq=False)
+class _Worker:
+    """Takes up waiting events: the `Source` of a consumer's pump."""
+
+    consumer: Consumer
+    store: ConsumerStore
+    host: Host
+    policy: ConsumerPolicy
+    subscriptions: tuple[str, ...]
+    owner: str = field(init=False)
+    lent: list[Waiting] = field(factory=list)
+
+    @owner.default
+    def _drawn(self) -> str:
+        return str(self.host.entropy.uuid())
+
+    async def claim(self, free: int) -> Sequence[Waiting]:
+        """Borrow due rows."""
+        rows = await self.store.claim_waiting(
+            owner=self.owner, limit=free, lease=self.policy.lease, subscriptions=self.subscriptions
+        )
+        self.lent += rows
+        return rows
+
+    async def work(self, item: Waiting) -> None:
+        """Try one again."""
+        try:
+            await self.consumer.take_up(item)
+        except Exception:
+            self.lent.remove(item)  # its lease runs out: trying again at once would only spin
+            raise
+        self.lent.remove(item)
+
+    async def flush(self) -> None:
+        """Do nothing: outcomes were committed one by one."""
+
+    async def close(self) -> None:
+        """Give back what was borrowed and not finished. A row that a twin finished is found settled and dropped."""
+        if not self.lent:
+            return
+        now = self.host.time.now()
+        async with self.store.unit() as unit:
+            await unit.begin()
+            for row in self.lent:
+                await unit.inbox.hold(evolve(row, due=now))
+            await unit.commit(Ledger())
+        self.lent.clear()
+
+    async def due_in(self) -> float | None:
+        """Return the seconds until the next row is due."""
+        due = await self.store.next_waiting(self.subscriptions)
+        return None if due is None else (due - self.host.time.now()).total_seconds()
+
+    def version(self) -> int:
+        """Return the store's version."""
+        return self.store.version()

@@ -1,0 +1,242 @@
+"""The loop under the relay and the consumer's worker: claim, work side by side, give back, rest.
+
+Knows no lanes and no events. Rests on a bell when something happens in this process and on an adaptive poll for the
+rest of the world; drains with a deadline on the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Generic, Protocol, TypeVar
+
+from anyio import CancelScope, Event, create_task_group, get_cancelled_exc_class, move_on_after
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+from attrs import frozen
+
+from effect_runtime.effect import Schedule
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox._wake import Wake
+
+T = TypeVar("T")
+
+
+class Source(Protocol[T]):
+    """What a pump works on.
+
+    1. `claim` lends up to `free` items. 2. `work` does one and keeps its outcome; what it raises is a defect.
+    3. `flush` records the outcomes kept so far; after an error it is called again. 4. `close` is the last call: it
+    also gives back items that were claimed and never begun. 5. `due_in` is None when nothing waits. 6. `version` grows
+    when anyone has committed.
+    """
+
+    async def claim(self, free: int) -> Sequence[T]:
+        """Lend up to `free` items."""
+
+    async def work(self, item: T) -> None:
+        """Do one item."""
+
+    async def flush(self) -> None:
+        """Record the outcomes of finished items."""
+
+    async def close(self) -> None:
+        """Record all outcomes and give everything back."""
+
+    async def due_in(self) -> float | None:
+        """Return the seconds until the next item is due."""
+
+    def version(self) -> int:
+        """Return a number that grows with every commit."""
+
+
+def _recovery() -> Schedule:
+    return Schedule.exponential(timedelta(milliseconds=10), cap=timedelta(seconds=1), jitter=0.5)
+
+
+@frozen(kw_only=True)
+class Pace:
+    """How wide and how eagerly a pump works. `drain` bounds the way out, `settle` the last recording of outcomes."""
+
+    window: int = 64
+    busy_poll: timedelta = timedelta(milliseconds=2)
+    idle_poll: timedelta = timedelta(milliseconds=500)
+    drain: timedelta = timedelta(seconds=10)
+    settle: timedelta = timedelta(seconds=5)
+
+
+class Pump(Generic[T]):
+    """Keep up to a window of items in work; owned by the relay or worker that made it."""
+
+    __slots__ = (
+        "_bell", "_calm", "_calm_at", "_done", "_draining", "_failures", "_host", "_in_flight", "_pace", "_recovery",
+        "_source", "_wake", "trouble",
+    )  # fmt: skip
+
+    def __init__(self, source: Source[T], *, host: Host, pace: Pace, wake: Wake) -> None:
+        self._source = source
+        self._host = host
+        self._pace = pace
+        self._wake = wake
+        self._bell = Wake()
+        self._calm = Wake()
+        self._calm_at = -1
+        self._in_flight = 0
+        self._failures = 0
+        self._recovery = _recovery()
+        self._draining = False
+        self._done: Event | None = None
+        self.trouble: str | None = None
+
+    @property
+    def is_calm(self) -> bool:
+        """Tell whether it has looked, found nothing to do now, and has not been rung since."""
+        return self._calm_at == self._bell.rings and not self._in_flight
+
+    async def calm(self) -> None:
+        """Wait until it is calm. Only a running pump becomes so."""
+        while not self.is_calm:
+            await self._calm.after(self._calm.rings)
+
+    def ring(self) -> None:
+        """Say that there may be something to do."""
+        self._bell.ring()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work while entered; leaving stops claiming, finishes what is in flight within `drain`, and records it.
+
+        A body that is cancelled drains nothing: items in flight are cancelled, and only their outcomes are recorded.
+        """
+        failure: BaseException | None = None
+        self._draining = False
+        self._done = Event()
+        with self._wake.followed_by(self._bell):
+            async with create_task_group() as group:
+                group.start_soon(self._loop, self._done)
+                try:
+                    yield
+                except get_cancelled_exc_class():
+                    raise
+                except BaseException as error:  # carried around the task group, which would wrap it
+                    failure = error
+                await self._drained(self._done)
+                group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """Claim nothing more. What is in flight goes on."""
+        self._draining = True
+        self._bell.ring()
+
+    async def _drained(self, done: Event) -> None:
+        self.stop()
+        with move_on_after(self._pace.drain.total_seconds()):
+            await done.wait()
+
+    async def _loop(self, done: Event) -> None:
+        try:
+            async with create_task_group() as group:
+                while not (self._draining and not self._in_flight):
+                    await self._turn(group)
+        finally:
+            # Shielded: what was accepted must be recorded and leases given back even while we are being cancelled.
+            with self._shield():
+                await self._closed()
+            done.set()
+
+    def _shield(self) -> CancelScope:
+        return move_on_after(self._pace.settle.total_seconds(), shield=True)
+
+    async def _closed(self) -> None:
+        try:
+            await self._source.close()
+        except Exception as error:  # the leases end by themselves; health tells why
+            self._stumble(error)
+
+    async def _turn(self, group: TaskGroup) -> None:
+        rings = self._bell.rings
+        try:
+            with self._shield():
+                await self._source.flush()
+            version = self._source.version()
+            free = 0 if self._draining else self._pace.window - self._in_flight
+            items = await self._claimed(free) if free > 0 else ()
+        except Exception as error:  # a store that is down or busy must not end the loop
+            await self._recover(rings, error)
+            return
+        self._failures = 0
+        self.trouble = None
+        for item in items:
+            self._in_flight += 1
+            group.start_soon(self._work, item)
+        if not items and not self._in_flight and self._bell.rings == rings:
+            self._calm_at = rings
+            self._calm.ring()
+        await checkpoint()
+        await self._rest(rings, version, polling=free > len(items))
+
+    async def _claimed(self, free: int) -> Sequence[T]:
+        # Shielded: a loan that we never heard of would idle until its lease ends.
+        with self._shield():
+            return await self._source.claim(free)
+        return ()
+
+    async def _work(self, item: T) -> None:
+        try:
+            await self._source.work(item)
+        except Exception as error:  # its lease ends, and it is lent again
+            self._stumble(error)
+        finally:
+            self._in_flight -= 1
+            self._bell.ring()
+
+    def _stumble(self, error: Exception) -> None:
+        self._failures += 1
+        self.trouble = f"{type(error).__name__}: {error}"
+
+    async def _recover(self, rings: int, error: Exception) -> None:
+        self._stumble(error)
+        wait = self._recovery.delay(self._failures, chance=self._host.entropy.random())
+        await self._rung(rings, wait.total_seconds())
+
+    async def _rest(self, rings: int, version: int, *, polling: bool) -> None:
+        if self._bell.rings != rings:
+            return
+        if not polling:
+            await self._bell.after(rings)
+            return
+        try:
+            due_in = await self._source.due_in()
+        except Exception as error:
+            await self._recover(rings, error)
+            return
+        await self._poll(rings, version, due_in)
+
+    async def _poll(self, rings: int, version: int, due_in: float | None) -> None:
+        started = self._host.time.monotonic()
+        busy, idle = self._pace.busy_poll.total_seconds(), self._pace.idle_poll.total_seconds()
+        interval = busy
+        while True:
+            pause = interval * (1.0 - 0.2 * self._host.entropy.random())
+            if due_in is not None:
+                left = started + due_in - self._host.time.monotonic()
+                pause = max(min(pause, left), min(busy, pause))
+            if await self._rung(rings, pause) or self._source.version() != version:
+                return
+            if due_in is not None and self._host.time.monotonic() >= started + due_in:
+                return
+            interval = min(interval * 2, idle)
+
+    async def _rung(self, rings: int, seconds: float) -> bool:
+        async with create_task_group() as group:
+            group.start_soon(self._snooze, seconds, group)
+            await self._bell.after(rings)
+            group.cancel_scope.cancel()
+        return self._bell.rings != rings
+
+    async def _snooze(self, seconds: float, group: TaskGroup) -> None:
+        await self._host.time.sleep(timedelta(seconds=seconds))
+        group.cancel_scope.cancel()

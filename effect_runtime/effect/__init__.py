@@ -62,7 +62,7 @@ from effect_runtime.effect._lift import (
     from_maybe,
     from_sync,
 )
-from effect_runtime.effect._operation import Call, Kind, Operation, Port, Signature
+from effect_runtime.effect._operation import Call, Kind, Method, Operation, Port
 from effect_runtime.effect._parallel import (
     Cancel,
     Fiber,
@@ -118,6 +118,7 @@ __all__ = [
     "Kind",
     "Local",
     "Map",
+    "Method",
     "Operation",
     "Port",
     "Program",
@@ -128,7 +129,6 @@ __all__ = [
     "Retry",
     "Schedule",
     "Scoped",
-    "Signature",
     "Succeeded",
     "TimedOut",
     "Timeout",

@@ -6,7 +6,7 @@ Knows no loop. Nesting costs Python's own delegation, because iterating a block 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any, ParamSpec, final
 
@@ -14,6 +14,8 @@ from effect_runtime.effect._eff import A, E, Eff, Program, R
 from effect_runtime.errors import AsyncBlock
 
 P = ParamSpec("P")
+
+_new = object.__new__
 
 
 @final
@@ -30,8 +32,9 @@ class Block(Eff[Any, Any, Any]):
         self.keywords = keywords
 
     def __iter__(self) -> Generator[Eff[Any, Any, Any], Any, Any]:
-        program: Iterator[Any] = iter(self.function(*self.arguments, **self.keywords))
-        return program  # type: ignore[return-value]  # a Program iterates as a generator
+        if self.keywords:
+            return self.function(*self.arguments, **self.keywords).__iter__()
+        return self.function(*self.arguments).__iter__()
 
     def __repr__(self) -> str:
         return f"<{self.function.__qualname__}(...) effect>"
@@ -47,6 +50,11 @@ def do(function: Callable[P, Program[A, E, R]]) -> Callable[P, Eff[A, E, R]]:
 
     @wraps(function)
     def build(*args: P.args, **kwargs: P.kwargs) -> Eff[A, E, R]:
-        return Block(function, args, kwargs)
+        # As Block(function, args, kwargs), without the cost of calling an __init__: this is the hot path.
+        block: Block = _new(Block)
+        block.function = function
+        block.arguments = args
+        block.keywords = kwargs
+        return block
 
     return build

@@ -18,6 +18,8 @@ from effect_runtime.effect._exit import Exit, Failed, Succeeded
 H = TypeVar("H")
 N = TypeVar("N")
 
+_new = object.__new__
+
 CLOSING_TIME = timedelta(seconds=30)
 """How long a finalizer may take before it is given up, unless it says otherwise."""
 
@@ -152,7 +154,11 @@ class Catch(Generic[F, B, G]):
     @overload
     def __call__(self, eff: Eff[A, F | H, S]) -> Eff[A | B, G | H, S]: ...
     def __call__(self, eff: Any) -> Any:
-        return Caught(eff, self._kind, self._handler)
+        caught: Caught = _new(Caught)
+        caught.source = eff
+        caught.kind = self._kind
+        caught.handler = self._handler
+        return caught
 
 
 def catch(kind: type[F], handler: Callable[[F], Eff[B, G]]) -> Catch[F, B, G]:

@@ -31,9 +31,10 @@ class Port:
 
 @final
 @frozen
-class Signature:
-    """Say what every call of one method has in common."""
+class Method:
+    """Say what every call of one adapter method has in common."""
 
+    function: Callable[..., Awaitable[Any]]
     name: str
     kind: Kind
     idempotent: bool
@@ -42,22 +43,20 @@ class Signature:
 class Operation(Eff[Any, Any, Any]):
     """Call one method of one service, as data that an interceptor can read, answer or refuse.
 
-    `call` holds the service followed by the positional arguments: what `function` is called with.
+    `call` holds the service followed by the positional arguments: what the method's function is called with.
     """
 
-    __slots__ = ("call", "function", "kwargs", "signature")
+    __slots__ = ("call", "kwargs", "method")
 
-    def __init__(
-        self,
-        function: Callable[..., Awaitable[Any]],
-        signature: Signature,
-        call: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.function = function
-        self.signature = signature
+    def __init__(self, method: Method, call: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.method = method
         self.call = call
         self.kwargs = kwargs
+
+    @property
+    def function(self) -> Callable[..., Awaitable[Any]]:
+        """Return the adapter's async function; its first argument is the service."""
+        return self.method.function
 
     @property
     def service(self) -> Any:
@@ -72,17 +71,17 @@ class Operation(Eff[Any, Any, Any]):
     @property
     def name(self) -> str:
         """Return the name of the method."""
-        return self.signature.name
+        return self.method.name
 
     @property
     def kind(self) -> Kind:
         """Return how the operation relates to a transaction."""
-        return self.signature.kind
+        return self.method.kind
 
     @property
     def idempotent(self) -> bool:
         """Say whether performing it again changes nothing more."""
-        return self.signature.idempotent
+        return self.method.idempotent
 
     def port(self, runtime: object) -> Port:
         """Return the port of the runtime field that holds the service, or the service's own class."""
@@ -114,7 +113,7 @@ class Call(Operation):
     __slots__ = ("handler", "message", "title")
 
     def __init__(self, handler: object, message: object, *, title: str, idempotent: bool = False) -> None:
-        super().__init__(_unanswered, Signature(title, "dispatch", idempotent), (handler, message), {})
+        super().__init__(Method(_unanswered, title, "dispatch", idempotent), (handler, message), {})
         self.handler = handler
         self.message = message
         self.title = title

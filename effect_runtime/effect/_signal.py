@@ -10,10 +10,15 @@ from typing import Any, final
 
 @final
 class Raised(BaseException):
-    """Carry a typed failure through generators, so that each `finally` on the way runs."""
+    """Carry a typed failure through generators, so that each `finally` on the way runs.
 
-    def __init__(self, error: Any) -> None:
-        self.error = error
+    It has no `__init__`: the failure is its one argument, which makes it cheap to raise.
+    """
+
+    @property
+    def error(self) -> Any:
+        """Return the failure."""
+        return self.args[0]
 
     def __str__(self) -> str:
         return f"typed failure {self.error!r}"

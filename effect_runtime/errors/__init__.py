@@ -28,6 +28,7 @@ from effect_runtime.errors._dispatch import (
 from effect_runtime.errors._integration import (
     BadEnvelope,
     BadPayload,
+    EventNameWarning,
     ForeignEvent,
     QueueClosed,
     Undecodable,
@@ -96,6 +97,7 @@ __all__ = [
     "DryRun",
     "EffectRuntimeError",
     "EventCycle",
+    "EventNameWarning",
     "EventTooLarge",
     "Fault",
     "FiberCancelled",

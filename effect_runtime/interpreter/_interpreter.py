@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 
 from effect_runtime.effect import Died, Eff, Failed, Operation, Raised, Succeeded
 from effect_runtime.errors import DryRun, Suspended, UnhandledFailure
-from effect_runtime.interpreter import _again, _frames, _parallel
+from effect_runtime.interpreter import _again, _chain, _frames, _parallel
 from effect_runtime.interpreter._frames import perform_live
 from effect_runtime.interpreter._host import Host
 from effect_runtime.interpreter._interceptors import Interceptor
@@ -27,8 +27,8 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 _ENTER = {**_frames.ENTER, **_parallel.ENTER, **_again.ENTER}
-_RESUME = {**_frames.RESUME, **_again.RESUME}
-_UNWIND = {**_frames.UNWIND, **_again.UNWIND}
+_RESUME = {**_frames.RESUME, **_chain.RESUME, **_again.RESUME}
+_UNWIND = {**_frames.UNWIND, **_chain.UNWIND, **_again.UNWIND}
 
 
 @frozen

@@ -11,9 +11,24 @@ from typing import Any, final
 
 from returns.result import Failure, Success
 
-from effect_runtime.effect import Ask, Attempt, Bind, Block, Caught, Eff, ExitOf, Fold, Map, Operation, Pure, Raised
+from effect_runtime.effect import (
+    Ask,
+    Attempt,
+    Bind,
+    Block,
+    Caught,
+    Eff,
+    ExitOf,
+    Fail,
+    Fold,
+    Map,
+    Operation,
+    Pure,
+    Raised,
+)
 from effect_runtime.errors import NotAnEffect
 from effect_runtime.interpreter import _cancellation
+from effect_runtime.interpreter._chain import fold
 from effect_runtime.interpreter._strand import Effect, Enter, Strand
 
 _OWN_FRAMES = frozenset({Attempt, Bind, Caught, ExitOf, Fold, Map})
@@ -38,18 +53,23 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
     resume = strand.machine.resume
     eff: Any = effect
     value: Any
+    program: Any
+    send: Any = None  # How the innermost block goes on, if it is a block that is innermost; `None` means: look.
     while True:
         try:
             if strand.error is not None:
+                send = None
                 eff = _unwind(strand)
             while True:
-                kind = eff.__class__
+                kind = type(eff)
                 if kind is Operation:
-                    if perform is None:
-                        value = await eff.function(*eff.call, **eff.kwargs)
-                    else:
+                    if perform is not None:
                         value = await perform(eff, strand.runtime)
-                    answer = value.__class__
+                    elif eff.kwargs:
+                        value = await eff.method.function(*eff.call, **eff.kwargs)
+                    else:
+                        value = await eff.method.function(*eff.call)
+                    answer = type(value)
                     if answer is Success:
                         value = value._inner_value
                     elif answer is Failure:
@@ -62,40 +82,50 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
                 elif kind is Ask:
                     value = strand.runtime
                 elif kind is Block:
-                    eff = eff.function(*eff.arguments, **eff.keywords)
-                    if eff.__class__ is not GeneratorType:
+                    program = eff.function(*eff.arguments, **eff.keywords)
+                    if type(program) is not GeneratorType:
+                        eff = program
                         continue
-                    stack.append(eff)
+                    stack.append(program)
+                    send = program.send
                     value = None
                 elif kind in _OWN_FRAMES:
                     stack.append(eff)
+                    if len(stack) > strand.fold_at:
+                        fold(strand)
+                    send = None
                     eff = eff.source
                     continue
+                elif kind is Fail:
+                    send = None
+                    strand.error = Raised(eff.error)
+                    eff = _unwind(strand)
+                    continue
                 else:
+                    send = None
                     eff = await _enter(strand, kind)(strand, eff)
                     continue
-                # The outcome goes to the innermost block or frame, until one of them names the next instruction.
-                while stack:
-                    top = stack[-1]
-                    if top.__class__ is GeneratorType:
-                        try:
-                            eff = top.send(value)
-                            break
-                        except StopIteration as stop:
+                # The value goes to the innermost block or frame, until one of them names the next instruction.
+                while True:
+                    if send is None:
+                        if not stack:
+                            return value
+                        top = stack[-1]
+                        if type(top) is not GeneratorType:
                             stack.pop()
-                            value = stop.value
-                        if strand.suspect is not None:
-                            eff = Confirm(value)
+                            eff = resume[type(top)](strand, top, value)
                             break
-                        continue
-                    stack.pop()
-                    if top.__class__ is Map:
-                        value = top.function(value)
-                    else:
-                        eff = resume[top.__class__](strand, top, value)
+                        send = top.send
+                    try:
+                        eff = send(value)
                         break
-                else:
-                    return value
+                    except StopIteration as stop:
+                        stack.pop()
+                        send = None
+                        value = stop.value
+                    if strand.suspect is not None:
+                        eff = Confirm(value)
+                        break
         except BaseException as caught:
             if not stack:
                 raise
@@ -108,7 +138,7 @@ def _unwind(strand: Strand) -> Effect:
     error, strand.error = strand.error, None
     assert error is not None
     try:
-        if _cancellation.is_cancellation(error):
+        if not isinstance(error, (Raised, Exception)) and _cancellation.is_cancellation(error):
             _suspect(strand, error)
         while stack:
             top = stack[-1]

@@ -24,6 +24,10 @@ Resume: TypeAlias = "Callable[[Strand, Any, Any], Effect]"
 Unwind: TypeAlias = "Callable[[Strand, Any, BaseException], Effect | None]"
 
 
+FOLD_AT = 8192
+"""How many frames may stand on a stack before a long chain among them is folded."""
+
+
 @final
 class Machine:
     """What all strands of one interpreter share: its ports, and the tables that give each instruction its meaning."""
@@ -93,7 +97,7 @@ class Strand:
     says afterwards is believed.
     """
 
-    __slots__ = ("baseline", "error", "machine", "runtime", "scope", "stack", "suspect", "loopless")
+    __slots__ = ("baseline", "error", "fold_at", "machine", "runtime", "scope", "stack", "suspect", "loopless")
 
     def __init__(
         self, machine: Machine, runtime: Runtime, scope: Scope | None = None, *, loopless: bool = False
@@ -102,6 +106,7 @@ class Strand:
         self.runtime = runtime
         self.scope = scope
         self.stack: list[Any] = []
+        self.fold_at = FOLD_AT
         self.error: BaseException | None = None
         self.suspect: BaseException | None = None
         self.baseline = 0

@@ -11,9 +11,9 @@ from functools import wraps
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, overload
 
 from returns.result import Result
-from typing_extensions import TypeVar
+from typing_extensions import Self, TypeVar
 
-from effect_runtime.effect import Ask, Eff, Operation, Signature
+from effect_runtime.effect import Ask, Eff, Method, Operation
 from effect_runtime.errors import OperationNotAsync
 
 A = TypeVar("A")
@@ -46,20 +46,33 @@ def operation(*, kind: Literal["transactional", "local", "external"], idempotent
     def reify(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Eff[Any, Any]]:
         if not inspect.iscoroutinefunction(method):
             raise OperationNotAsync(method)
-        signature = Signature(method.__name__, kind, idempotent)
+        described = Method(method, method.__name__, kind, idempotent)
 
         @wraps(method)
         def describe(*call: Any, **kwargs: Any) -> Eff[Any, Any]:
-            return Operation(method, signature, call, kwargs)
+            # As Operation(described, call, kwargs), without the cost of calling an __init__: this is the hot path.
+            built: Operation = _new(Operation)
+            built.method = described
+            built.call = call
+            built.kwargs = kwargs
+            return built
 
         return describe
 
     return reify
 
 
+_new = object.__new__
+_ASK: Ask[Any] = Ask()
+
+
 class ask(Ask[R], Generic[R]):  # noqa: N801  # reads as a verb where it is used: `yield from ask[HasPatrons]()`
     """Yield the runtime, seen as `R`: `rt = yield from ask[HasPatrons]()`."""
 
     __slots__ = ()
+
+    def __new__(cls) -> Self:
+        """Return the one instruction there is: a class of its own would be a slower path through the loop."""
+        return _ASK  # type: ignore[return-value]  # edge: an `Ask` is all that an `ask` can do
 
 

@@ -127,5 +127,17 @@ class QueueClosed(EffectRuntimeError):
         )
 
 
+class EventNameWarning(UserWarning):
+    """Warn of a domain event whose name does not read as something that has happened."""
+
+    def __init__(self, event: str, *, ending: str) -> None:
+        super().__init__(event, ending)
+        self.event = event
+        self.ending = ending
+
+    def __str__(self) -> str:
+        return f"The domain event {self.event} does not end in {self.ending!r}. Rename it: ...{self.ending}."
+
+
 def _listed(faults: Mapping[str, str]) -> str:
     return "; ".join(f"{path}: {problem}" if path else problem for path, problem in faults.items())

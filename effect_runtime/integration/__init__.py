@@ -1,0 +1,71 @@
+"""What the outside hears: topics, wire identities, versions, the codec, envelopes, and the port of the wire.
+
+Knows how an event becomes bytes and back. Knows no store, no handler, no broker.
+"""
+
+from __future__ import annotations
+
+from effect_runtime.integration._codec import (
+    decode_value,
+    encode_fields,
+    encode_value,
+    fingerprint,
+    storable,
+    structure_all,
+)
+from effect_runtime.integration._envelope import Envelope
+from effect_runtime.integration._fields import FieldError, FieldErrors
+from effect_runtime.integration._identity import Payload, WireIdentity
+from effect_runtime.integration._message import decode_message, encode_message
+from effect_runtime.integration._outbox import HasOutbox, Outbox, publish
+from effect_runtime.integration._partition import partition
+from effect_runtime.integration._registry import EventRegistry, decode_event, event_key, make_envelope
+from effect_runtime.integration._shape import value_record
+from effect_runtime.integration._topic import (
+    Topic,
+    event_identity,
+    integration_event,
+    topic_events,
+    topic_name,
+    upcaster,
+)
+from effect_runtime.integration._transport import Features, Message, Receive, Transport
+from effect_runtime.integration._verification import event_faults, registry_faults, topic_faults
+
+__all__ = [
+    "Envelope",
+    "EventRegistry",
+    "Features",
+    "FieldError",
+    "FieldErrors",
+    "HasOutbox",
+    "Message",
+    "Outbox",
+    "Payload",
+    "Receive",
+    "Topic",
+    "Transport",
+    "WireIdentity",
+    "decode_event",
+    "decode_message",
+    "decode_value",
+    "encode_fields",
+    "encode_message",
+    "encode_value",
+    "event_faults",
+    "event_identity",
+    "event_key",
+    "fingerprint",
+    "integration_event",
+    "make_envelope",
+    "partition",
+    "publish",
+    "registry_faults",
+    "storable",
+    "structure_all",
+    "topic_events",
+    "topic_faults",
+    "topic_name",
+    "upcaster",
+    "value_record",
+]

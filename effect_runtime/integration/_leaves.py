@@ -144,7 +144,7 @@ def read_uuid(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
     try:
-        return UUID(write_text(value))
+        return UUID(value) if isinstance(value, str) else _refuse(value, "a UUID as text")
     except ValueError:
         raise Unfit.because("is no UUID") from None
 

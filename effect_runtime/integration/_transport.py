@@ -51,15 +51,20 @@ class Transport(Protocol):
     @property
     def features(self) -> Features:
         """Return what this transport promises."""
+        ...
 
     def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
         """Return where events of `topic` must be accepted, given the subscriptions known to this application."""
+        ...
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Open connections; drain and close them on the way out."""
+        ...
 
     def listening(self, subscription: str, topic: str, receive: Receive) -> AbstractAsyncContextManager[None]:
         """Deliver the messages of `topic` for `subscription` to `receive` while entered."""
+        ...
 
     async def publish(self, destination: str, message: Message) -> None:
         """Hand one message over and wait until it is accepted."""
+        ...

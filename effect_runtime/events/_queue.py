@@ -1,0 +1,116 @@
+"""The queue of domain events of one unit of work, and the effect that adds to it.
+
+First in, first out. Who handles an event, and when the queue is drained, is for dispatch to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Never, Protocol, TypeVar
+
+from effect_runtime.effect import Do, Eff, do
+from effect_runtime.errors import ForeignEvent, QueueClosed
+from effect_runtime.events._domain_event import DomainEvent
+from effect_runtime.runtime import ask, operation
+
+F = TypeVar("F")
+
+
+class Events:
+    """Hold the domain events that one unit of work has emitted and not yet handled.
+
+    Owned by dispatch, which makes one for each unit, drains it before the commit and closes it. `modules` are the
+    packages of its context; None admits events from anywhere.
+    """
+
+    __slots__ = ("_closed", "_events", "_modules", "_taken")
+
+    def __init__(self, modules: tuple[str, ...] | None = None) -> None:
+        self._events: list[DomainEvent[Any]] = []
+        self._taken = 0
+        self._modules = modules
+        self._closed = False
+
+    def add(self, event: DomainEvent[Any]) -> None:
+        """Append one event; `emit` does this as an effect.
+
+        Raises `errors.QueueClosed` after the unit ended, `errors.ForeignEvent` for another context's event.
+        """
+        if self._closed:
+            raise QueueClosed("event queue", event=type(event).__name__)
+        self._refuse_foreign(event)
+        self._events.append(event)
+
+    def pop(self) -> DomainEvent[Any] | None:
+        """Take the oldest event that was not taken yet; None when the queue is quiet."""
+        if self._taken == len(self._events):
+            return None
+        event = self._events[self._taken]
+        self._taken += 1
+        return event
+
+    def mark(self) -> int:
+        """Return the place of the next event, for `cut`."""
+        return len(self._events)
+
+    def cut(self, mark: int) -> None:
+        """Forget the events that were added after `mark` was taken; those already popped stay popped."""
+        del self._events[max(mark, self._taken) :]
+
+    def close(self) -> None:
+        """Refuse further events. Closing twice is harmless."""
+        self._closed = True
+
+    def __len__(self) -> int:
+        return len(self._events) - self._taken
+
+    def __iter__(self) -> Iterator[DomainEvent[Any]]:
+        """Go over the events that wait, oldest first, and leave them in the queue."""
+        return iter(tuple(self._events[self._taken :]))
+
+    def __repr__(self) -> str:
+        return f"<Events: {len(self)} waiting, {self._taken} taken{', closed' if self._closed else ''}>"
+
+    def _refuse_foreign(self, event: object) -> None:
+        kind = type(event)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if not isinstance(event, DomainEvent):
+            fix = "Emit an instance of a DomainEvent; tell other contexts with publish(...)."
+            raise ForeignEvent(name, place="emit", reason="it is no domain event", fix=fix)
+        if self._modules is not None and not _within(kind.__module__, self._modules):
+            reason = f"it is defined outside this context ({', '.join(self._modules) or 'which has no modules'})"
+            fix = "Define a domain event of this context's own; another context is told with an integration event."
+            raise ForeignEvent(name, place="emit", reason=reason, fix=fix)
+
+
+class HasEvents(Protocol):
+    """Be a runtime that can emit domain events."""
+
+    @property
+    def events(self) -> Events:
+        """Return the event queue of the current unit of work."""
+        ...
+
+
+def emit(event: DomainEvent[F]) -> Eff[None, F, HasEvents]:
+    """Describe telling this context, within the transaction: handlers run before the commit and may veto.
+
+    Performed as the operation `Events.add`, so interceptors see it.
+    """
+    return _emitting(event)
+
+
+@do
+def _emitting(event: DomainEvent[Any]) -> Do[None, Never, HasEvents]:
+    runtime = yield from ask[HasEvents]()
+    yield from add(runtime.events, event)
+
+
+@operation(kind="local", idempotent=True)
+async def add(events: Events, event: DomainEvent[Any]) -> None:
+    """Add as an operation: interceptors know it as `Events.add`."""
+    events.add(event)
+
+
+def _within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)

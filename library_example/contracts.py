@@ -11,6 +11,7 @@ from typing import NewType
 from attrs import frozen
 
 from effect_runtime import Topic, integration_event
+from effect_runtime.integration import Envelope, Payload, upcaster
 
 BookId = NewType("BookId", str)
 AuthorId = NewType("AuthorId", str)
@@ -50,6 +51,13 @@ class BookReturned(LendingEvents):
     patron_id: PatronId
     loan_id: LoanId | None
     occurred_at: datetime
+
+
+@upcaster(BookBorrowed, version=1)
+@upcaster(BookReturned, version=1)
+def name_loan_and_moment(payload: Payload, envelope: Envelope) -> Payload:
+    """Read version 1: nobody knows the loan any more, and the envelope knows the moment."""
+    return {**payload, "loan_id": None, "occurred_at": envelope.time.isoformat()}
 
 
 @frozen

@@ -25,7 +25,7 @@ catalog = Context(
     CatalogRuntime,
     reads=CatalogReads,
     publishes=[CatalogEvents],
-    modules=["library_example.catalog.integration"],
+    modules=["library_example.catalog"],
 )
 Catalog: TypeAlias = Do[A, E, CatalogRuntime]
 Reading: TypeAlias = Do[A, E, CatalogReads]

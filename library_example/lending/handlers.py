@@ -31,7 +31,7 @@ lending = Context(
     LendingRuntime,
     reads=LendingReads,
     publishes=[LendingEvents],
-    modules=["library_example.lending.integration"],
+    modules=["library_example.lending"],
 )
 Lending: TypeAlias = Do[A, E, LendingRuntime]
 Reading: TypeAlias = Do[A, E, LendingReads]

@@ -1,0 +1,41 @@
+"""The rules of the library under random commands through dispatch, over both technologies and on both loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import settings
+
+from effect_runtime import App
+from library_example.app import library, library_in_memory
+from tests.library_example.machine import LibraryMachine
+
+
+class OverMemory(LibraryMachine):
+    """The library in memory."""
+
+    @staticmethod
+    def make(folder: Path) -> App:
+        """Describe the app."""
+        return library_in_memory()
+
+
+class OverSqlite(LibraryMachine):
+    """The library over two SQLite files."""
+
+    @staticmethod
+    def make(folder: Path) -> App:
+        """Describe the app."""
+        return library(folder)
+
+
+class TestRulesOverMemory(OverMemory.TestCase):
+    """Whatever is asked, the library in memory answers as the model does."""
+
+    settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+class TestRulesOverSqlite(OverSqlite.TestCase):
+    """Whatever is asked, the library over SQLite answers as the model does, also after restarts."""
+
+    settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

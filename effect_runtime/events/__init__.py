@@ -5,7 +5,7 @@ Nothing here leaves a context; what does is the chapter `integration`.
 
 from __future__ import annotations
 
-from effect_runtime.events._domain_event import DomainEvent, vetoes
+from effect_runtime.events._domain_event import DomainEvent, declared_failures
 from effect_runtime.events._queue import Events, HasEvents, emit
 
-__all__ = ["DomainEvent", "Events", "HasEvents", "emit", "vetoes"]
+__all__ = ["DomainEvent", "Events", "HasEvents", "declared_failures", "emit"]

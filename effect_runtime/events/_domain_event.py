@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, ClassVar, Final, ForwardRef, Generic, Never, NoReturn, Union, get_args, get_origin
+from typing import Any, ClassVar, Final, ForwardRef, Generic, Never, get_args, get_origin
 
 from typing_extensions import TypeVar, evaluate_forward_ref, get_original_bases
 
@@ -38,15 +37,12 @@ class DomainEvent(Generic[E_co]):
             warnings.warn(EventNameWarning(f"{cls.__module__}.{cls.__qualname__}", ending=ENDING), stacklevel=2)
 
 
-def vetoes(event: type[DomainEvent[Any]]) -> tuple[Any, ...]:
-    """Return the failures that an event class declares for its handlers, as types; none for a bare `DomainEvent`.
+def declared_failures(event: type[DomainEvent[Any]]) -> Any:
+    """Return the annotation of what an event's handlers may fail with; `Never` for a bare `DomainEvent`.
 
     Raises NameError where a failure is named as text that its module does not define.
     """
-    declared = _declared(event, {})
-    if declared in (Never, NoReturn):
-        return ()
-    return get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
+    return _declared(event, {})
 
 
 def _declared(cls: type, bound: Mapping[Any, Any]) -> Any:

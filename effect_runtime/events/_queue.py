@@ -17,17 +17,16 @@ F = TypeVar("F")
 
 
 class Events:
-    """Hold the domain events that one unit of work has emitted and not yet handled.
+    """Hold the domain events of one unit of work, in the order in which they were emitted.
 
-    Owned by dispatch, which makes one for each unit, drains it before the commit and closes it. `modules` are the
+    Owned by dispatch, which makes one for each unit, handles its events before the commit and closes it. `modules` are the
     packages of its context; None admits events from anywhere.
     """
 
-    __slots__ = ("_closed", "_events", "_modules", "_taken")
+    __slots__ = ("_closed", "_events", "_modules")
 
     def __init__(self, modules: tuple[str, ...] | None = None) -> None:
         self._events: list[DomainEvent[Any]] = []
-        self._taken = 0
         self._modules = modules
         self._closed = False
 
@@ -41,35 +40,30 @@ class Events:
         self._refuse_foreign(event)
         self._events.append(event)
 
-    def pop(self) -> DomainEvent[Any] | None:
-        """Take the oldest event that was not taken yet; None when the queue is quiet."""
-        if self._taken == len(self._events):
-            return None
-        event = self._events[self._taken]
-        self._taken += 1
-        return event
+    def at(self, place: int) -> DomainEvent[Any]:
+        """Return the event at a place, counted from 0."""
+        return self._events[place]
 
     def mark(self) -> int:
         """Return the place of the next event, for `cut`."""
         return len(self._events)
 
     def cut(self, mark: int) -> None:
-        """Forget the events that were added after `mark` was taken; those already popped stay popped."""
-        del self._events[max(mark, self._taken) :]
+        """Forget every event that was added after `mark` was taken."""
+        del self._events[mark:]
 
     def close(self) -> None:
         """Refuse further events. Closing twice is harmless."""
         self._closed = True
 
     def __len__(self) -> int:
-        return len(self._events) - self._taken
+        return len(self._events)
 
     def __iter__(self) -> Iterator[DomainEvent[Any]]:
-        """Go over the events that wait, oldest first, and leave them in the queue."""
-        return iter(tuple(self._events[self._taken :]))
+        return iter(tuple(self._events))
 
     def __repr__(self) -> str:
-        return f"<Events: {len(self)} waiting, {self._taken} taken{', closed' if self._closed else ''}>"
+        return f"<Events: {len(self._events)}{', closed' if self._closed else ''}>"
 
     def _refuse_foreign(self, event: object) -> None:
         kind = type(event)

@@ -63,7 +63,7 @@ class Outbox(Generic[Ev_contra]):
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:
-        return f"<Outbox of {len(self._events)} events{', closed' if self._closed else ''}>"
+        return f"<Outbox: {len(self._events)}{', closed' if self._closed else ''}>"
 
     def _refuse_foreign(self, event: object) -> None:
         kind = type(event)

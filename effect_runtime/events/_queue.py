@@ -19,8 +19,8 @@ F = TypeVar("F")
 class Events:
     """Hold the domain events of one unit of work, in the order in which they were emitted.
 
-    Owned by dispatch, which makes one for each unit, handles its events before the commit and closes it. `modules` are the
-    packages of its context; None admits events from anywhere.
+    Owned by dispatch, which makes one for each unit, handles its events before the commit and closes it. `modules`
+    are the packages of its context; None admits events from anywhere.
     """
 
     __slots__ = ("_closed", "_events", "_modules")

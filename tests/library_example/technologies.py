@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
-from effect_runtime.outbox.sqlite import SqliteStore
 
 from effect_runtime import Events, Outbox, ReadTransaction, Transaction
 from effect_runtime.dispatch import Ledger, Store, UnitStore
 from effect_runtime.interpreter import system_host
 from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.runtime import SystemClock, SystemIds, SystemRandom
 from library_example.catalog import memory as catalog_memory
 from library_example.catalog import sqlite as catalog_sqlite

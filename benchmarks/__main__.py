@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmarks._environments import EnvironmentUnavailable
-from benchmarks._observe import NOISE_ROUNDS, ROUNDS, compare
+from benchmarks._observe import NOISE_ROUNDS, ROUNDS, WorkerFailed, WrongResult, compare
 from benchmarks._page import write_page
 from benchmarks._registry import WORKLOADS
 from benchmarks._results import Row, row_of, skipped_row, write
@@ -18,7 +18,7 @@ COLUMNS = "{name:28} {ours:>12} {theirs:>12} {unit:6} {ratio:>7}  {interval:22} 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what the command line asks for; 0 if nothing went wrong, whatever the verdicts."""
+    """Run what the command line asks for; 0 if every workload that can run here gave figures, whatever the verdicts."""
     asked = _parser().parse_args(arguments)
     if asked.write_docs:
         write_page()
@@ -28,20 +28,25 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if not asked.json:
         print(COLUMNS.format(**{key: key for key in _keys()}))
-    for row in _rows(asked.names or WORKLOADS, rounds=asked.rounds):
-        print(json.dumps(row) if asked.json else _readable(row), flush=True)
-    return 0
-
-
-def _rows(names: Iterator[str] | Sequence[str] | dict[str, Workload], *, rounds: int) -> Iterator[Row]:
-    for name in names:
+    failed = False
+    for name in asked.names or WORKLOADS:
         try:
-            comparison = compare(WORKLOADS[name], rounds=rounds, noise_rounds=min(rounds, NOISE_ROUNDS))
-        except EnvironmentUnavailable as unavailable:
-            yield skipped_row(WORKLOADS[name], str(unavailable))
+            row = _measured(WORKLOADS[name], rounds=asked.rounds)
+        except (WrongResult, WorkerFailed) as failure:
+            failed = True
+            print(f"{name}: {failure}", file=sys.stderr)
         else:
-            write(comparison)
-            yield row_of(comparison)
+            print(json.dumps(row) if asked.json else _readable(row), flush=True)
+    return int(failed)
+
+
+def _measured(workload: Workload, *, rounds: int) -> Row:
+    try:
+        comparison = compare(workload, rounds=rounds, noise_rounds=min(rounds, NOISE_ROUNDS))
+    except EnvironmentUnavailable as unavailable:
+        return skipped_row(workload, str(unavailable))
+    write(comparison)
+    return row_of(comparison)
 
 
 def _readable(row: Row) -> str:

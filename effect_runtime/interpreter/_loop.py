@@ -98,8 +98,7 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
                     continue
                 elif kind is Fail:
                     send = None
-                    strand.error = Raised(eff.error)
-                    eff = _unwind(strand)
+                    eff = _answer(strand, eff.error)
                     continue
                 else:
                     send = None
@@ -130,6 +129,27 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
             if not stack:
                 raise
             strand.error = caught
+
+
+def _answer(strand: Strand, error: Any) -> Effect:
+    """Hand a failure that no block has seen to the frames above it; only a block needs it as a signal."""
+    stack = strand.stack
+    while stack:
+        top = stack[-1]
+        kind = type(top)
+        if kind is Caught:
+            stack.pop()
+            if isinstance(error, top.kind):
+                return top.handler(error)  # type: ignore[no-any-return]  # edge: checked when it is evaluated
+        elif kind is Fold:
+            stack.pop()
+            return top.failed(error)  # type: ignore[no-any-return]  # edge: checked when it is evaluated
+        elif kind is Bind or kind is Map:
+            stack.pop()
+        else:
+            break
+    strand.error = Raised(error)
+    return _unwind(strand)
 
 
 def _unwind(strand: Strand) -> Effect:

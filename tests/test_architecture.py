@@ -125,17 +125,22 @@ def _drives(function: Function) -> bool:
 
     A stream's `await x.send()` does not, nor does `x.send(None)`, which only starts a coroutine or lets it go on.
     """
-    awaited = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Await)}
+    innocent = {id(call.func) for call in ast.walk(function) if isinstance(call, ast.Call) and _sends_nothing(call)}
+    innocent |= {
+        id(node.value.func)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
+    }
     return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "send"
-        and id(node) not in awaited
-        and [ast.unparse(argument) for argument in node.args] != ["None"]
+        isinstance(node, ast.Attribute) and node.attr == "send" and id(node) not in innocent
         for loop in ast.walk(function)
         if isinstance(loop, ast.While)
         for node in ast.walk(loop)
     )
+
+
+def _sends_nothing(call: ast.Call) -> bool:
+    return [ast.unparse(argument) for argument in call.args] == ["None"]
 
 
 def test_time_chance_and_ids_come_through_the_host() -> None:

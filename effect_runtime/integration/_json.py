@@ -6,6 +6,7 @@ Knows no event and no envelope: only text, limits and what is wrong with a body.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, Final, NoReturn
 
 LARGEST_BODY: Final = 8 * 1024 * 1024
@@ -53,8 +54,7 @@ def parse(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise BadJson(f"names '{name}' twice in one object")
     return members
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, ForwardRef, Generic, Never, get_args, get_origin
 
 from typing_extensions import TypeVar, evaluate_forward_ref, get_original_bases
@@ -33,6 +33,10 @@ class DomainEvent(Generic[E_co]):
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
+        # A class that is an integration event too is refused by the topic, wherever it stands among the bases.
+        checked: Callable[[], None] | None = getattr(super(), "__attrs_init_subclass__", None)
+        if checked is not None:
+            checked()
         if not cls.__name__.endswith(ENDING):
             warnings.warn(EventNameWarning(f"{cls.__module__}.{cls.__qualname__}", ending=ENDING), stacklevel=2)
 

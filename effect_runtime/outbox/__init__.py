@@ -1,1 +1,92 @@
-"""How events leave without loss and arrive once: relay, consumer, dead letters, and the ports of a store."""
+"""How events leave without loss and arrive once: relay, consumer, dead letters, and the ports of a store.
+
+The stores are public modules to import on purpose: `effect_runtime.outbox.memory`, `effect_runtime.outbox.sqlite`.
+"""
+
+from __future__ import annotations
+
+from effect_runtime.outbox._breaker import BREAKER, Breaker, BreakerEvent, BreakerState
+from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, ConsumerStore, Partition
+from effect_runtime.outbox._dead_letters import DeadLetters
+from effect_runtime.outbox._health import Blocked, DeliveryStore, Gap, Health, health
+from effect_runtime.outbox._inbox import EVENT, Admission, EventState, EventStep
+from effect_runtime.outbox._inlet import Admit, Deliver, Inlet, SubscriptionDispatch, inlet_of
+from effect_runtime.outbox._interpreters import (
+    ForbiddenInterpreter,
+    ImmediateInterpreter,
+    OutboxInterpreter,
+    RecordingInterpreter,
+)
+from effect_runtime.outbox._lanes import LANE, LaneEvent, LaneState, RelayPolicy
+from effect_runtime.outbox._ports import (
+    Address,
+    Claimed,
+    DeadLetter,
+    DeadLetterStore,
+    Inbox,
+    InboxState,
+    InboxStore,
+    InboxUnit,
+    Lane,
+    RelayStore,
+    Route,
+    Settlement,
+    Waiting,
+    WaitingReason,
+)
+from effect_runtime.outbox._pump import Pace
+from effect_runtime.outbox._relay import Relay, RelayCounts
+from effect_runtime.outbox._wake import Wake
+
+__all__ = [
+    "BREAKER",
+    "EVENT",
+    "LANE",
+    "Address",
+    "Admission",
+    "Admit",
+    "Blocked",
+    "Breaker",
+    "BreakerEvent",
+    "BreakerState",
+    "Claimed",
+    "Consumer",
+    "ConsumerCounts",
+    "ConsumerPolicy",
+    "ConsumerStore",
+    "DeadLetter",
+    "DeadLetterStore",
+    "DeadLetters",
+    "Deliver",
+    "DeliveryStore",
+    "EventState",
+    "EventStep",
+    "ForbiddenInterpreter",
+    "Gap",
+    "Health",
+    "ImmediateInterpreter",
+    "Inbox",
+    "InboxState",
+    "InboxStore",
+    "InboxUnit",
+    "Inlet",
+    "Lane",
+    "LaneEvent",
+    "LaneState",
+    "OutboxInterpreter",
+    "Pace",
+    "Partition",
+    "RecordingInterpreter",
+    "Relay",
+    "RelayCounts",
+    "RelayPolicy",
+    "RelayStore",
+    "Route",
+    "Settlement",
+    "SubscriptionDispatch",
+    "Waiting",
+    "WaitingReason",
+    "Wake",
+    "health",
+    "inlet_of",
+]

@@ -25,7 +25,7 @@ class BreakerState(Enum):
 
 
 class BreakerEvent(Enum):
-    """What happens to a breaker: its destination answered (a refusal is an answer), was in trouble, the wait is over."""
+    """What happens to a breaker: an answer came (a refusal is one), trouble came, or the wait is over."""
 
     ANSWERED = "answered"
     TROUBLE = "trouble"

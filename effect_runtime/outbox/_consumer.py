@@ -17,9 +17,11 @@ from anyio import move_on_after
 from attrs import define, evolve, field, frozen
 
 from effect_runtime.dispatch import Ledger
+from effect_runtime.dispatch._refused import CommitUnknown, Conflict, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
 from effect_runtime.errors import (
     BadEnvelope,
+    CommandNotDone,
     CommitUndecided,
     PartitionPaused,
     StoreClosed,
@@ -30,7 +32,7 @@ from effect_runtime.errors import (
 from effect_runtime.integration import Envelope, Message, Receive, decode_message
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._delivery import Arrival, Delivery
-from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Verdict, plan_after_failure
+from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Verdict, gap_address, plan_after_failure
 from effect_runtime.outbox._inlet import Inlet
 from effect_runtime.outbox._ports import InboxStore, InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
@@ -154,6 +156,26 @@ class Consumer:
         """
         await self._take(self._inlets[subscription], message.body, None)
 
+    async def close_gap(self, subscription: str, key: str) -> bool:
+        """Give up the numbers that are missing before the first waiting event of a key, and let the key go on.
+
+        For an operator who knows that they will not come, for example after discarding a dead letter of the relay. If
+        one does come it is a duplicate then. Returns False when nothing is missing.
+        """
+        topic = self._inlets[subscription].topic
+        async with self._store.unit() as unit:
+            await unit.begin()
+            head = await unit.inbox.next_in_line(subscription, topic, key)
+            if head is None or head.address.sequence is None:
+                return False
+            state = await unit.inbox.state(head.address)
+            if state.blocked or head.address.sequence <= (state.mark or 0) + 1:
+                return False
+            await unit.inbox.settled(gap_address(head.address, head.address.sequence), "given up")
+            await unit.commit(Ledger())
+        self._pump.ring()
+        return True
+
     async def take_up(self, waiting: Waiting) -> None:
         """Try a waiting event again."""
         await self._take(self._inlets[waiting.address.subscription], waiting.body, waiting)
@@ -194,7 +216,7 @@ class Consumer:
                 verdict = arrival.inlet.verdict(event, error)
                 await self._conclude(arrival, self._planned(arrival, verdict, repr(error), error))
             case Died(exception):
-                if isinstance(exception, _STORE_TROUBLE):
+                if _is_store_trouble(exception):
                     raise exception
                 await self._conclude(arrival, self._planned(arrival, "retry", described(exception), exception))
             case None | Cancelled():
@@ -249,6 +271,12 @@ class Consumer:
         self._tally[_counted(delivery.admission, plan)] += 1
         if delivery.admission is Admission.APPLY and (waiting or isinstance(plan, Hold)):
             self._pump.ring()  # a successor, or the event itself, has a due time now
+
+
+def _is_store_trouble(exception: BaseException) -> bool:
+    if isinstance(exception, CommandNotDone):
+        return isinstance(exception.reason, Conflict | CommitUnknown | StoreUnavailable)
+    return isinstance(exception, _STORE_TROUBLE)
 
 
 def _refusal(inlet: Inlet, envelope: Envelope) -> Plan | None:

@@ -154,3 +154,8 @@ def baseline_address(address: Address, sequence: int) -> Address:
     Without it a first event that fails would leave its key without a mark, and the next one would become the baseline.
     """
     return evolve(address, event=f"baseline:{address.topic}:{address.key}", sequence=sequence - 1)
+
+
+def gap_address(head: Address, sequence: int) -> Address:
+    """Return the address under which an operator gives up the numbers that are missing before a waiting event."""
+    return evolve(head, event=f"gap:{head.topic}:{head.key}:{sequence - 1}", sequence=sequence - 1)

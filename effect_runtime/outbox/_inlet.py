@@ -1,18 +1,20 @@
 """One subscription as the consumer sees it: a value with the functions that it needs and nothing else.
 
-Knows no store and no dispatcher: the composition root builds inlets from subscriptions.
+Knows no store. `inlet_of` builds one from a context's subscription and the application's dispatcher.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from attrs import frozen
 
+from effect_runtime.dispatch._subscription import Subscription
 from effect_runtime.effect import Exit, Schedule
-from effect_runtime.integration import Envelope
+from effect_runtime.integration import Envelope, EventRegistry, decode_event, topic_name
 from effect_runtime.outbox._inbox import Poison, Start, Verdict
 from effect_runtime.outbox._ports import InboxUnit
 
@@ -54,3 +56,37 @@ class Inlet:
     parked_limit: int = 1_000
     gap_deadline: timedelta = timedelta(minutes=5)
     tenant: str | None = None
+
+
+class SubscriptionDispatch(Protocol):
+    """What can deliver to any subscription: dispatch's `Dispatcher`. Its duties are those of `Deliver`."""
+
+    async def deliver(
+        self, subscription: Subscription[Any], event: Any, envelope: Envelope, *, admit: Admit
+    ) -> Exit[Any, Any]:
+        """Deliver one event to one subscription."""
+
+
+def inlet_of(subscription: Subscription[Any], dispatcher: SubscriptionDispatch, *, tenant: str | None = None) -> Inlet:
+    """Return how a consumer sees a subscription. Call it once all handlers are registered."""
+    registry = EventRegistry((subscription.topic,))
+    handled = {handler.event: handler for handler in subscription.handlers}
+    types = frozenset(name for name in registry.names if registry.event(name) in handled)
+
+    def verdict(event: Any, failure: object) -> Verdict:
+        return handled[type(event)].verdict(failure)
+
+    return Inlet(
+        id=subscription.id,
+        topic=topic_name(subscription.topic),
+        handles=types.__contains__,
+        decode=lambda envelope: decode_event(envelope, registry),
+        deliver=partial(dispatcher.deliver, subscription),
+        verdict=verdict,
+        schedule=subscription.schedule,
+        start=subscription.start,
+        poison=subscription.poison,
+        parked_limit=subscription.parked_limit,
+        gap_deadline=subscription.gap_deadline,
+        tenant=tenant,
+    )

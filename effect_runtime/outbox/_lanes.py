@@ -39,9 +39,10 @@ class LaneEvent(Enum):
     RETRIED = "its head waits for its next attempt"
     WAITED = "the wait is over"
     QUARANTINED = "its head became a dead letter that blocks"
-    SKIPPED = "its head became a dead letter and the lane goes on"
+    BURIED = "its only event, without a key, became a dead letter"
     REPLAYED = "its dead letter was replayed"
     DISCARDED = "its dead letter was discarded and events are left"
+    GIVEN_UP = "its dead letter was discarded and nothing is left"
 
 
 _EMPTY, _DUE, _LENT, _LATER, _BLOCKED = LaneState
@@ -57,12 +58,14 @@ LANE: Final[Mapping[tuple[LaneState, LaneEvent], LaneState]] = MappingProxyType(
         (_LENT, LaneEvent.RELEASED): _DUE,
         (_LENT, LaneEvent.RETRIED): _LATER,
         (_LENT, LaneEvent.QUARANTINED): _BLOCKED,
-        (_LENT, LaneEvent.SKIPPED): _DUE,
+        (_LENT, LaneEvent.BURIED): _EMPTY,
         (_LATER, LaneEvent.COMMITTED): _LATER,
         (_LATER, LaneEvent.WAITED): _DUE,
         (_BLOCKED, LaneEvent.COMMITTED): _BLOCKED,
         (_BLOCKED, LaneEvent.REPLAYED): _DUE,
         (_BLOCKED, LaneEvent.DISCARDED): _DUE,
+        (_BLOCKED, LaneEvent.GIVEN_UP): _EMPTY,
+        (_EMPTY, LaneEvent.REPLAYED): _DUE,  # of an event without a key
     }
 )
 """The whole life cycle of a lane: (state, event) -> state. What is not listed cannot happen."""
@@ -108,7 +111,8 @@ class RelayPolicy:
 
     `lease`: how long a lane is borrowed; a dead relay's lanes are idle for that long. `margin`: with less of the lease
     left no publish is started. `publish_within`: longest single publish. `retries`: further attempts after a rejection.
-    `pause`: wait after a key's destination took no more of it. `block`: a dead letter blocks its lane.
+    `pause`: wait after a key's destination took no more of it. A dead letter of a key always blocks its lane: going on
+    would leave a number missing at every subscription.
     """
 
     lease: timedelta = timedelta(seconds=9)
@@ -117,7 +121,6 @@ class RelayPolicy:
     events_per_lane: int = 16
     retries: Schedule = field(factory=_retries)
     pause: timedelta = timedelta(milliseconds=500)
-    block: bool = True
 
 
 def plan(
@@ -146,7 +149,7 @@ def plan(
                 then="quarantine",
                 spend=True,
                 error=bounded(reason),
-                block=policy.block and claimed.lane.key is not None,
+                block=claimed.lane.key is not None,
             )
         case _:
             assert_never(ending)

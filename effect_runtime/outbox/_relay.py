@@ -96,7 +96,8 @@ class _Outlet:
 
     async def work(self, item: _Loan) -> None:
         """Publish a lane's events one after the other until one does not come through."""
-        accepted, ending = 0, Through()
+        accepted = 0
+        ending: Ending = Through()
         try:
             for envelope in item.claimed.envelopes:
                 if not self._may_publish(item):

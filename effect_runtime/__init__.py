@@ -1,63 +1,100 @@
-"""Effects as values, one unit of work, events that are never lost.
+"""Typed effects, one unit of work, and events that are never lost.
 
-The names of daily use are here; the rest are at the door of their chapter, in the order in which they build on each
-other: `effect` (what should happen), `interpreter` (how it unfolds), `runtime` (with what).
+The chapters, in the order in which they are read and may import one another:
+
+- `effect_runtime.effect`: what should happen, as values
+- `effect_runtime.interpreter`: how it unfolds; the one run loop
+- `effect_runtime.runtime`: with what; services and operations
+- `effect_runtime.events`: what the inside hears
+- `effect_runtime.integration`: what the outside hears
+- `effect_runtime.dispatch`: who answers; contexts and the unit of work
+- `effect_runtime.transports`: by which wire; import `InProcess` from here
+- `effect_runtime.outbox`: how it leaves without loss; stores in `outbox.memory` and `outbox.sqlite`
+- `effect_runtime.app`: put together
+- `effect_runtime.errors`: what went wrong
+
+This door holds the names of daily use; the rest stand at their chapter's own.
 """
 
 from __future__ import annotations
 
+from effect_runtime.app import App
+from effect_runtime.dispatch import (
+    Context,
+    Forbidden,
+    Invalid,
+    Principal,
+    ReadTransaction,
+    Refused,
+    Transaction,
+    announce,
+    atomic,
+)
 from effect_runtime.effect import (
     A,
-    Died,
     Do,
     E,
     Eff,
     Failed,
     Schedule,
     Succeeded,
-    acquire,
     attempt,
     catch,
     do,
-    ensure,
     fail,
+    for_each,
+    from_result,
     gather,
     guard,
     provide,
     recover,
     require,
-    retry,
-    scoped,
     succeed,
 )
+from effect_runtime.events import DomainEvent, Events, emit
+from effect_runtime.integration import Outbox, Topic, integration_event, publish
 from effect_runtime.interpreter import run, run_exit
 from effect_runtime.runtime import ask, operation
 
 __all__ = [
     "A",
-    "Died",
+    "App",
+    "Context",
     "Do",
+    "DomainEvent",
     "E",
     "Eff",
+    "Events",
     "Failed",
+    "Forbidden",
+    "Invalid",
+    "Outbox",
+    "Principal",
+    "ReadTransaction",
+    "Refused",
     "Schedule",
     "Succeeded",
-    "acquire",
+    "Topic",
+    "Transaction",
+    "announce",
     "ask",
+    "atomic",
     "attempt",
     "catch",
     "do",
-    "ensure",
+    "emit",
     "fail",
+    "for_each",
+    "from_result",
     "gather",
     "guard",
+    "integration_event",
     "operation",
     "provide",
+    "publish",
     "recover",
     "require",
-    "retry",
     "run",
     "run_exit",
-    "scoped",
     "succeed",
 ]

@@ -45,9 +45,7 @@ class ReadTransaction(Generic[Q_co]):
     random: Random
 
 
-persistent = Schedule.exponential(
-    timedelta(milliseconds=5), cap=timedelta(milliseconds=500), jitter=0.5
-).times(8)
+persistent = Schedule.exponential(timedelta(milliseconds=5), cap=timedelta(milliseconds=500), jitter=0.5).times(8)
 """The schedule by which conflicting units run again when a binding names none."""
 
 

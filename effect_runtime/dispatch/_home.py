@@ -20,7 +20,7 @@ from effect_runtime.errors import ConfigurationError, Fault
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox, Topic
 from effect_runtime.interpreter import Host, Interpreter
-from effect_runtime.runtime import Clock, Ids, Random
+from effect_runtime.runtime import Clock, Ids, Random, SystemClock, SystemIds, SystemRandom
 
 NOTHING = object()
 """What a context without `resources=` has opened."""
@@ -49,6 +49,11 @@ class Services:
     clock: Clock
     ids: Ids
     random: Random
+
+    @classmethod
+    def of(cls, host: Host) -> Services:
+        """Make the services of a host."""
+        return cls(clock=SystemClock(host.time), ids=SystemIds(host.entropy), random=SystemRandom(host.entropy))
 
 
 @frozen(eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from effect_runtime.dispatch._ports import Answer, AuditEntry
 from effect_runtime.dispatch._refused import CommandIdReused, Invalid, Refused
 from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._unit import Unit
-from effect_runtime.errors import CommandNotDone, ForeignEvent
+from effect_runtime.errors import CommandNotDone
 from effect_runtime.integration import Envelope, decode_value, encode_value, make_envelope
 
 
@@ -41,13 +41,6 @@ def envelopes_of(unit: Unit, *, causation: str, at: datetime) -> tuple[Envelope,
     home, request = unit.home, unit.request
     envelopes = []
     for event in unit.outbox:
-        if not isinstance(event, home.topics):
-            raise ForeignEvent(
-                type(event).__qualname__,
-                place=f"context {home.name!r}",
-                reason="the context does not publish its topic",
-                fix=f"List the topic in publishes=[...] of Context({home.name!r}), or publish it from its owner.",
-            )
         envelopes.append(
             make_envelope(
                 event,

@@ -88,7 +88,7 @@ def read_signature(function: Callable[..., Any]) -> Signature | Fault:
         return Fault(
             Code.ER103,
             place=place_of(function),
-            problem=f"it returns {_name(hints.get('return'))}, which is neither a do-block nor an Eff.",
+            problem=f"it returns {name_of(hints.get('return'))}, which is neither a do-block nor an Eff.",
             fix="Annotate the result with the context's alias of Do[A, E, R], or with Eff[A, E, R].",
         )
     answer, failures, runtime = shape
@@ -107,7 +107,7 @@ def runtime_faults(function: Callable[..., Any], signature: Signature, runtime: 
                 Code.ER104,
                 place=place_of(function),
                 problem=f"it needs {need.__qualname__}, but its context runs it with {runtime.__qualname__}.",
-                fix=f"Annotate it with {runtime.__qualname__}, or register it with the context that has {need.__name__}.",
+                fix=f"Annotate it with {runtime.__qualname__}, or move it to the context that has {need.__name__}.",
             )
         return
     missing = sorted(name for name in get_protocol_members(need) if name not in capabilities_of(runtime))
@@ -151,6 +151,11 @@ def covers_value(declared: tuple[Any, ...], failure: object) -> bool:
     return False
 
 
+def name_of(annotation: Any) -> str:
+    """Name a type for people."""
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
+
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -162,17 +167,14 @@ def _shape_of(annotation: Any) -> tuple[Any, Any, Any] | None:
     """Take answer, failures and runtime out of `Do[...]`, `Eff[...]`, or what they stand for."""
     origin, given = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Do or origin is Eff or (isinstance(origin, type) and issubclass(origin, Eff)):
-        answer, failures, runtime = (*given, *_DEFAULTS[len(given) :])
-        return answer, failures, runtime
+        stated = dict(zip(("answer", "failures", "runtime"), given, strict=False))
+        return stated.get("answer", Any), stated.get("failures", Never), stated.get("runtime", object)
     if origin is Generator and len(given) == 3 and get_origin(given[0]) is Eff:
         _, failures, runtime = get_args(given[0])
         return given[2], failures, runtime
     if isinstance(origin, TypeAliasType):
         return _shape_of(origin.__value__)
     return None
-
-
-_DEFAULTS = (Any, Never, object)
 
 
 def _gather(failures: Any, into: list[Any]) -> bool:
@@ -183,12 +185,6 @@ def _gather(failures: Any, into: list[Any]) -> bool:
     if isinstance(failures, TypeAliasType):
         return _gather(failures.__value__, into)
     if get_origin(failures) in (Union, types.UnionType):
-        return all([_gather(one, into) for one in get_args(failures)])
+        return all(_gather(one, into) for one in get_args(failures))
     into.append(failures)
     return True
-
-
-def _name(annotation: Any) -> str:
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
-
-

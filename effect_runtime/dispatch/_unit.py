@@ -58,8 +58,25 @@ class Unit:
     """
 
     __slots__ = (
-        "answer_call", "claim", "events", "home", "interpreter", "interruption", "irreversible", "is_open", "outbox",
-        "owner", "request", "runtime", "running", "savepoints", "scope", "settled", "title", "transaction", "turn",
+        "answer_call",
+        "claim",
+        "events",
+        "home",
+        "interpreter",
+        "interruption",
+        "irreversible",
+        "is_open",
+        "outbox",
+        "owner",
+        "request",
+        "running",
+        "runtime",
+        "savepoints",
+        "scope",
+        "settled",
+        "title",
+        "transaction",
+        "turn",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +96,7 @@ class Unit:
         self.claim = fingerprint
         self.answer_call = answer_call
         self.events = Events()
-        self.outbox: Outbox[Any] = Outbox()
+        self.outbox: Outbox[Any] = Outbox(home.topics)
         self.runtime = home.runtime(transaction.session, self.events, self.outbox)
         self.interpreter = home.interpreter.with_perform(self.perform)
         self.owner = get_current_task().id
@@ -94,7 +111,7 @@ class Unit:
 
     async def perform(self, operation: Operation, runtime: Any) -> Any:
         """Perform one operation of the program; the innermost of the interpreter's layers."""
-        kind = operation.signature.kind
+        kind = operation.method.kind
         if kind == "transactional":
             return await self._within_transaction(operation)
         if kind == "dispatch":
@@ -103,7 +120,7 @@ class Unit:
         if kind == "external":
             self._note_external(operation)
         self.running = operation
-        value = await operation.function(*operation.call, **operation.kwargs)
+        value = await operation.method.function(*operation.call, **operation.kwargs)
         self.running = None
         return value
 
@@ -149,7 +166,7 @@ class Unit:
             if not self.settled or self.interruption is not None:
                 await self._settle()
             self.running = operation
-            value = await operation.function(*operation.call, **operation.kwargs)
+            value = await operation.method.function(*operation.call, **operation.kwargs)
             self.running = None
             return value
         except (StoreConflict, TransactionLost, StoreDown) as error:
@@ -224,7 +241,7 @@ class Unit:
         raise self._interrupt(RollbackFailed(what, reason="the store did not answer in time")) from cause
 
     def _note_external(self, operation: Operation) -> None:
-        if not operation.signature.idempotent and self.irreversible is None:
+        if not operation.method.idempotent and self.irreversible is None:
             self.irreversible = operation.place(self.runtime)
         if self.is_open:
             self._diagnose(
@@ -233,7 +250,7 @@ class Unit:
                 "an external operation while the transaction is open holds it open for as long as that takes",
                 "Call it before the first write, or after the commit.",
             )
-        elif self.claim is not None and not operation.signature.idempotent:
+        elif self.claim is not None and not operation.method.idempotent:
             self._diagnose(
                 "external-before-claim",
                 operation,

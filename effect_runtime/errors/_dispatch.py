@@ -6,6 +6,7 @@ It knows facts as words and values; which of them a caller meets as a `NotDone` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from effect_runtime.errors._root import EffectRuntimeError
 
@@ -13,7 +14,7 @@ from effect_runtime.errors._root import EffectRuntimeError
 class CommandNotDone(EffectRuntimeError):
     """Report that dispatch could not carry a command out; `reason` is a `NotDone` value with the facts."""
 
-    def __init__(self, command: str, reason: object) -> None:
+    def __init__(self, command: str, reason: Any) -> None:
         super().__init__(command, reason)
         self.command = command
         self.reason = reason

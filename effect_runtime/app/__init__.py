@@ -1,0 +1,9 @@
+"""Put together: contexts, stores and a wire, verified, opened and closed as one application."""
+
+from __future__ import annotations
+
+from effect_runtime.app._app import App
+from effect_runtime.app._letters import AllDeadLetters
+from effect_runtime.app._plan import Profile
+
+__all__ = ["AllDeadLetters", "App", "Profile"]

@@ -1,0 +1,266 @@
+"""The application: contexts, stores and a wire put together; the typed doors, and the dynamic one.
+
+The only thing that opens and closes. Knows nothing of what its contexts do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeVar
+from uuid import UUID
+
+from effect_runtime.app._catalogue import Catalogue
+from effect_runtime.app._letters import AllDeadLetters
+from effect_runtime.app._live import Live, opened
+from effect_runtime.app._plan import Plan, Profile
+from effect_runtime.app._verification import app_faults
+from effect_runtime.dispatch import (
+    Binding,
+    Diagnostic,
+    Invalid,
+    MessageContext,
+    NotDone,
+    OutsideUnit,
+    Principal,
+    TransportInterpreter,
+    anonymous,
+)
+from effect_runtime.effect import Call, Died, Eff, Failed, Succeeded
+from effect_runtime.errors import (
+    AppAlreadyRunning,
+    AppNotRunning,
+    CommandIdWithoutCommand,
+    CommandNotDone,
+    UnhandledFailure,
+    raise_faults,
+)
+from effect_runtime.integration import FieldErrors, Topic, Transport
+from effect_runtime.interpreter import Host, Interceptor, Interpreter, system_host
+from effect_runtime.outbox import Health
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+_OUTSIDE: Final = OutsideUnit()
+
+
+class App:
+    """An application: `async with app.running():` opens it, `await app.run(command(...))` uses it.
+
+    `transport="outbox"` commits integration events with the data; "immediate" sends them after the commit and loses
+    them with the process. `interceptors` lie around every operation. `diagnostics` is told of what works and should
+    not stay as it is; the default logs a warning. `tenant` is put on events that carry none, and events of other
+    tenants are refused. `foreign_topics` are those that other applications publish on the same wire.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        contexts: Sequence[Binding],
+        wire: Transport | None = None,
+        profile: Profile = "development",
+        transport: Literal["outbox", "immediate"] | TransportInterpreter = "outbox",
+        interceptors: Sequence[Interceptor] = (),
+        host: Host | None = None,
+        diagnostics: Callable[[Diagnostic], None] | None = None,
+        tenant: str | None = None,
+        foreign_topics: Sequence[type[Topic]] = (),
+        drain: timedelta = timedelta(seconds=10),
+        debug: bool = False,
+    ) -> None:
+        self._plan = Plan(
+            name=name,
+            bindings=tuple(contexts),
+            wire=wire,
+            profile=profile,
+            transport=transport,
+            interpreter=Interpreter(tuple(interceptors), host or system_host(), debug),
+            diagnose=diagnostics or _warn,
+            tenant=tenant,
+            foreign_topics=tuple(foreign_topics),
+            drain=drain,
+        )
+        self._live: Live | None = None
+        self._catalogue: Catalogue | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the application's name."""
+        return self._plan.name
+
+    def build(self) -> None:
+        """Import the modules that contexts name and verify everything; `running` does this first.
+
+        Raises one `errors.ConfigurationError` with every fault: its code, its place and the way out.
+        """
+        plan = self._plan
+        faults = app_faults(
+            plan.name,
+            plan.bindings,
+            has_wire=plan.wire is not None,
+            transport=plan.transport,
+            profile=plan.profile,
+            foreign=plan.foreign_topics,
+        )
+        raise_faults(f"app {plan.name!r}", faults)
+        self._catalogue = Catalogue.of(plan)
+
+    @asynccontextmanager
+    async def running(self, *, relay: bool = True, consumers: bool = True) -> AsyncIterator[App]:
+        """Verify, open, start; on the way out take no more messages, drain and close in reverse.
+
+        `relay` and `consumers` say what this process does beside answering its own doors, so that either may run in
+        a process of its own.
+        """
+        if self._live is not None:
+            raise AppAlreadyRunning(self.name)
+        self.build()
+        async with opened(self._plan, relay=relay, consumers=consumers) as live:
+            self._live = live
+            try:
+                yield self
+            finally:
+                self._live = None
+
+    async def run(
+        self,
+        eff: Eff[A, Any, Any],
+        *,
+        command_id: str | UUID | None = None,
+        principal: Principal = anonymous,
+        correlation: str | None = None,
+        causation: str | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        tenant: str | None = None,
+    ) -> A:
+        """Dispatch a command or query, or a program made of them, and return its value.
+
+        A failure, and whatever kept the command from being done, is raised as `errors.UnhandledFailure`; a defect as
+        itself. Under a `command_id` a command is done once: asked again, it answers with the stored success.
+        """
+        live = self._expect_live("run")
+        context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
+        interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
+        with live.visit():
+            try:
+                return await interpreter.run(eff, _OUTSIDE)
+            except CommandNotDone as error:
+                raise UnhandledFailure(error.reason) from error
+
+    async def run_exit(
+        self,
+        eff: Eff[A, E, Any],
+        *,
+        command_id: str | UUID | None = None,
+        principal: Principal = anonymous,
+        correlation: str | None = None,
+        causation: str | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        tenant: str | None = None,
+    ) -> Succeeded[A] | Failed[E | NotDone] | Died:
+        """Dispatch as `run` does, and return how it ended.
+
+        `Failed` holds a declared failure or a `NotDone`; `Died` a defect. Cancellation by the host passes.
+        """
+        live = self._expect_live("run_exit")
+        context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
+        return await self._exit(live, eff, context)
+
+    async def send(
+        self,
+        message: object,
+        fields: Mapping[str, object] | None = None,
+        *,
+        command_id: str | UUID | None = None,
+        principal: Principal = anonymous,
+        correlation: str | None = None,
+        causation: str | None = None,
+        traceparent: str | None = None,
+        tracestate: str | None = None,
+        tenant: str | None = None,
+    ) -> Succeeded[Any] | Failed[Any] | Died:
+        """Dispatch a message that is only known at run time: for HTTP, command lines and brokers.
+
+        `message` is an instance of a command or query, or its name with plain `fields`: "BorrowBook",
+        "lending.borrow_book". Fields that do not fit are all reported, in one `Failed(Invalid(...))`. Raises
+        `errors.MessageUnknown` and `errors.MessageAmbiguous`.
+        """
+        live = self._expect_live("send")
+        assert self._catalogue is not None  # built before it runs
+        handler = self._catalogue.handler_of(message)
+        built = message if fields is None else self._catalogue.build(handler, fields)
+        eff: Eff[Any, Any, Any] = Call(handler, built, title=handler.name)
+        context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
+        if isinstance(built, FieldErrors):
+            invalid = Invalid(built.fields)
+            with live.visit():
+                await live.dispatcher.refuse(handler, context, invalid)
+            return Failed(invalid)
+        return await self._exit(live, eff, context)
+
+    @property
+    def dead_letters(self) -> AllDeadLetters:
+        """Return the dead letters of all stores: list, get, replay, discard."""
+        live = self._expect_live("dead_letters")
+        return AllDeadLetters(tuple(site.dead_letters for site in live.sites.values()))
+
+    async def health(self) -> dict[str, Health]:
+        """Look at delivery on each store, by the store's name."""
+        live = self._expect_live("health")
+        return {site.name: await site.health(live.plan) for site in live.sites.values()}
+
+    async def settled(self) -> None:
+        """Wait until every committed event has arrived or waits for a later attempt: for tests and scripts."""
+        await self._expect_live("settled").settled()
+
+    def _expect_live(self, what: str) -> Live:
+        if self._live is None or self._live.closing:
+            raise AppNotRunning(self.name, what=f"app.{what}")
+        return self._live
+
+    async def _exit(
+        self, live: Live, eff: Eff[A, E, Any], context: MessageContext
+    ) -> Succeeded[A] | Failed[E | NotDone] | Died:
+        interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
+        with live.visit():
+            ended = await interpreter.run_exit(eff, _OUTSIDE)
+        if isinstance(ended, Died) and isinstance(ended.exception, CommandNotDone):
+            return Failed(ended.exception.reason)
+        return ended
+
+    def _context(
+        self,
+        eff: Eff[Any, Any, Any],
+        command_id: str | UUID | None,
+        principal: Principal,
+        correlation: str | None,
+        causation: str | None,
+        traceparent: str | None,
+        tracestate: str | None,
+        tenant: str | None,
+    ) -> MessageContext:
+        named = None if command_id is None else str(command_id)
+        if named is not None and not isinstance(eff, Call):
+            raise CommandIdWithoutCommand(named, program=repr(eff))
+        return MessageContext(
+            correlation=correlation or named or str(self._plan.host.entropy.uuid()),
+            causation=causation,
+            principal=principal,
+            command_id=named,
+            traceparent=traceparent,
+            tracestate=tracestate,
+            tenant=tenant or self._plan.tenant,
+        )
+
+    def __repr__(self) -> str:
+        return f"<App {self.name!r}>"
+
+
+def _warn(diagnostic: Diagnostic) -> None:
+    logging.getLogger("effect_runtime").warning("%s", diagnostic)

@@ -1,0 +1,133 @@
+"""A running application: what is open, in the order in which it was opened, and what is in flight.
+
+Owned by one `App.running()`. Knows no doors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, final
+
+from anyio import Event, move_on_after
+
+from effect_runtime.app._plan import Plan
+from effect_runtime.app._site import Site, consumer_of, home_of, relay_of, routes_of
+from effect_runtime.dispatch import NOTHING, Dispatcher, owner_of
+
+
+@final
+class Live:
+    """The open parts of a running application."""
+
+    __slots__ = ("_idle", "_in_flight", "closing", "dispatcher", "plan", "sites")
+
+    def __init__(self, plan: Plan, sites: Mapping[int, Site], dispatcher: Dispatcher) -> None:
+        self.plan = plan
+        self.sites = sites
+        self.dispatcher = dispatcher
+        self.closing = False
+        self._in_flight = 0
+        self._idle: Event | None = None
+
+    @contextmanager
+    def visit(self) -> Iterator[None]:
+        """Count one use of a door, so that closing waits for it."""
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if self._idle is not None and not self._in_flight:
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Wait until no door is in use, within the deadline of the drain."""
+        self.closing = True
+        if self._in_flight:
+            self._idle = Event()
+            with move_on_after(self.plan.drain.total_seconds()):
+                await self._idle.wait()
+
+    async def settled(self) -> None:
+        """Wait until relays and consumers have nothing to do now: what is due later does not count."""
+        while True:
+            for site in self.sites.values():
+                await site.calm()
+            if all(site.is_calm for site in self.sites.values()):
+                return
+
+
+@asynccontextmanager
+async def opened(plan: Plan, *, relay: bool, consumers: bool) -> AsyncIterator[Live]:
+    """Open stores, resources and the wire; start consumers, then relays; close it all in reverse.
+
+    On the way out no new message is taken, those in flight end, then relays and consumers drain.
+    """
+    async with AsyncExitStack() as stack:
+        sites = await _open_sites(plan, stack)
+        dispatcher = Dispatcher({name: home for site in sites.values() for name, home in site.homes.items()})
+        if plan.wire is not None:
+            await stack.enter_async_context(plan.wire.running())
+        routes = {key: routes_of(plan, site) for key, site in sites.items()}
+        for key, site in sites.items():
+            if routes[key]:
+                await site.delivery.register(routes[key])
+        if consumers:
+            await _start_consumers(plan, sites, dispatcher, stack)
+        if relay:
+            for key, site in sites.items():
+                site.relay = relay_of(plan, site, routes[key])
+                if site.relay is not None:
+                    await stack.enter_async_context(site.relay.running())
+        live = Live(plan, sites, dispatcher)
+        try:
+            yield live
+        finally:
+            await live.drained()
+
+
+async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
+    contexts = [binding.context for binding in plan.bindings]
+    owners = _owners(plan)
+    sites: dict[int, Site] = {}
+    for binding in plan.bindings:
+        key = id(binding.store)
+        site = sites.get(key)
+        if site is None:
+            store: Any = await stack.enter_async_context(binding.store.opened(plan.host))
+            site = sites[key] = Site(binding.store.name, store)
+        resources = NOTHING
+        if binding.resources is not None:
+            resources = await stack.enter_async_context(binding.resources())
+        strangers = {event: owner for event, owner in owners.items() if owner != binding.name}
+        site.homes[binding.name] = home_of(plan, binding, site, opened=resources, owners=strangers)
+    assert len(contexts) == len({context.name for context in contexts})  # verified before anything is opened
+    return sites
+
+
+async def _start_consumers(
+    plan: Plan, sites: Mapping[int, Site], dispatcher: Dispatcher, stack: AsyncExitStack
+) -> None:
+    wire = plan.wire
+    if wire is None:
+        return
+    for site in sites.values():
+        site.consumer = consumer_of(plan, site, dispatcher)
+        if site.consumer is None:
+            continue
+        await stack.enter_async_context(site.consumer.running())
+        for inlet in site.consumer.inlets.values():
+            receive = site.consumer.receiver(inlet.id)
+            await stack.enter_async_context(wire.listening(inlet.id, inlet.topic, receive))
+
+
+def _owners(plan: Plan) -> dict[type, str]:
+    """Say to which context each handled domain event belongs."""
+    contexts = [binding.context for binding in plan.bindings]
+    owners: dict[type, str] = {}
+    for context in contexts:
+        for handler in context.handlers:
+            owner = owner_of(handler.event, contexts)
+            owners[handler.event] = context.name if owner is None else owner.name
+    return owners

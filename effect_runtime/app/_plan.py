@@ -1,0 +1,41 @@
+"""What an application is made of, as one value. Knows nothing that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+from effect_runtime.dispatch import Binding, Diagnostic, Subscription, TransportInterpreter
+from effect_runtime.integration import Topic, Transport
+from effect_runtime.interpreter import Host, Interpreter
+
+Profile: TypeAlias = Literal["development", "production", "test"]
+
+
+@frozen(eq=False, kw_only=True)
+class Plan:
+    """An application as its composition root describes it."""
+
+    name: str
+    bindings: tuple[Binding, ...]
+    wire: Transport | None
+    profile: Profile
+    transport: Literal["outbox", "immediate"] | TransportInterpreter
+    interpreter: Interpreter
+    diagnose: Callable[[Diagnostic], None]
+    tenant: str | None
+    foreign_topics: tuple[type[Topic], ...]
+    drain: timedelta
+
+    @property
+    def host(self) -> Host:
+        """Return the host that everything runs on."""
+        return self.interpreter.host
+
+    @property
+    def subscriptions(self) -> tuple[Subscription[Any], ...]:
+        """Return the subscriptions of all contexts."""
+        return tuple(each for binding in self.bindings for each in binding.context.subscriptions)

@@ -1,0 +1,145 @@
+"""One open store of a running application, and everything of ours that works on it: homes, relay, consumer.
+
+Contexts that are bound to the same store value share a site. Knows the wire and the ports; opens stores and resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from attrs import define, field
+
+from effect_runtime.app._plan import Plan
+from effect_runtime.dispatch import (
+    Binding,
+    Dispatcher,
+    Home,
+    Services,
+    TransportInterpreter,
+    deliveries_of,
+    entries_of,
+    reactions_of,
+)
+from effect_runtime.events import declared_failures
+from effect_runtime.integration import topic_name
+from effect_runtime.outbox import (
+    Consumer,
+    DeadLetters,
+    DeliveryStore,
+    Health,
+    ImmediateInterpreter,
+    OutboxInterpreter,
+    Relay,
+    Route,
+    Wake,
+    health,
+    inlet_of,
+)
+
+
+@define(eq=False)
+class Site:
+    """An open store with its homes; relay and consumer where this process runs them."""
+
+    name: str
+    store: Any
+    wake: Wake = field(factory=Wake)
+    homes: dict[str, Home] = field(factory=dict)
+    relay: Relay | None = None
+    consumer: Consumer | None = None
+
+    @property
+    def delivery(self) -> DeliveryStore:
+        """Return the store as delivery sees it."""
+        return cast("DeliveryStore", self.store)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Return the store's dead letters."""
+        return DeadLetters(self.delivery, self.wake)
+
+    @property
+    def is_calm(self) -> bool:
+        """Tell whether relay and consumer have nothing to do now."""
+        return (self.relay is None or self.relay.is_calm) and (self.consumer is None or self.consumer.is_calm)
+
+    async def calm(self) -> None:
+        """Wait until relay and consumer have nothing to do."""
+        if self.relay is not None:
+            await self.relay.calm()
+        if self.consumer is not None:
+            await self.consumer.calm()
+
+    async def health(self, plan: Plan) -> Health:
+        """Look at delivery on this store."""
+        return await health(self.delivery, now=plan.host.time.now(), relay=self.relay, consumer=self.consumer)
+
+
+def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Mapping[type, str]) -> Home:
+    """Put together what one context needs while it is open."""
+    context, services = binding.context, Services.of(plan.host)
+    return Home(
+        app=plan.name,
+        binding=binding,
+        store=site.store,
+        opened=opened,
+        transport=interpreter_of(plan, site),
+        host=plan.host,
+        services=services,
+        interpreter=plan.interpreter,
+        diagnose=plan.diagnose,
+        tenant=plan.tenant,
+        commands=entries_of(context.commands),
+        queries=entries_of(context.queries),
+        reactions=reactions_of(context.handlers, declared_failures),
+        subscriptions=deliveries_of(context.subscriptions),
+        strangers=dict(owners),
+    )
+
+
+def interpreter_of(plan: Plan, site: Site) -> TransportInterpreter:
+    """Return what commits the events of a site's units."""
+    if plan.transport == "outbox":
+        return OutboxInterpreter(site.wake)
+    if plan.transport == "immediate":
+        wire = plan.wire
+        assert wire is not None  # verified: nothing is published without a wire
+        return ImmediateInterpreter(wire, lambda topic: wire.destinations(topic, _ids(plan, topic)))
+    return plan.transport
+
+
+def routes_of(plan: Plan, site: Site) -> tuple[Route, ...]:
+    """Say where the events that a site commits must be accepted."""
+    if plan.wire is None:
+        return ()
+    routes: dict[tuple[str, str], bool] = {}
+    for topic in (topic for home in site.homes.values() for topic in home.topics):
+        name = topic_name(topic)
+        for subscription in plan.subscriptions:
+            if topic_name(subscription.topic) == name:
+                for destination in plan.wire.destinations(name, (subscription.id,)):
+                    earliest = routes.get((name, destination), False)
+                    routes[name, destination] = earliest or subscription.start == "earliest"
+    return tuple(Route(topic, destination, earliest) for (topic, destination), earliest in routes.items())
+
+
+def relay_of(plan: Plan, site: Site, routes: Sequence[Route]) -> Relay | None:
+    """Build the relay of a site, if it has anywhere to send to."""
+    destinations = tuple(dict.fromkeys(route.destination for route in routes))
+    if plan.wire is None or plan.transport != "outbox" or not destinations:
+        return None
+    return Relay(site.delivery, plan.wire, destinations, host=plan.host, wake=site.wake)
+
+
+def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | None:
+    """Build the consumer of a site, if it has subscriptions."""
+    subscriptions = [each for home in site.homes.values() for each in home.subscriptions]
+    if plan.wire is None or not subscriptions:
+        return None
+    inlets = [inlet_of(each, dispatcher, tenant=plan.tenant) for each in subscriptions]
+    return Consumer(site.delivery, inlets, host=plan.host, wake=site.wake)
+
+
+def _ids(plan: Plan, topic: str) -> tuple[str, ...]:
+    return tuple(each.id for each in plan.subscriptions if topic_name(each.topic) == topic)

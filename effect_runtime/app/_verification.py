@@ -1,0 +1,121 @@
+"""What is wrong with an application: the faults of its contexts, and those between them, all at once.
+
+Pure, except that it imports the modules that contexts name. Opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from effect_runtime.dispatch import Binding, Context, Subscription, context_faults, foreign_faults, import_modules
+from effect_runtime.errors import Code, Fault
+from effect_runtime.integration import Topic, registry_faults, topic_name
+
+
+def app_faults(
+    name: str,
+    bindings: Sequence[Binding],
+    *,
+    has_wire: bool,
+    transport: object,
+    profile: str,
+    foreign: Sequence[type[Topic]],
+) -> tuple[Fault, ...]:
+    """Find everything that is wrong with an application and its contexts."""
+    contexts: tuple[Context[Any, Any], ...] = tuple(dict.fromkeys(binding.context for binding in bindings))
+    faults = [fault for context in contexts for fault in import_modules(context)]
+    topics = [
+        *(topic for context in contexts for topic in context.publishes),
+        *(subscription.topic for context in contexts for subscription in context.subscriptions),
+    ]
+    faults.extend(fault for context in contexts for fault in context_faults(context))
+    faults.extend(registry_faults(topics))
+    faults.extend(foreign_faults(contexts))
+    faults.extend(_name_faults(name, bindings))
+    faults.extend(_owner_faults(contexts))
+    faults.extend(_subscription_faults(contexts, foreign))
+    faults.extend(_transport_faults(name, contexts, has_wire=has_wire, transport=transport, profile=profile))
+    return tuple(faults)
+
+
+def _name_faults(name: str, bindings: Sequence[Binding]) -> Iterator[Fault]:
+    first: dict[str, Binding] = {}
+    for binding in bindings:
+        known = first.setdefault(binding.name, binding)
+        if known is binding:
+            continue
+        same = known.context is binding.context
+        problem = "is bound twice" if same else f"shares its name with the context at {known.context.place}"
+        yield Fault(
+            Code.ER403,
+            place=binding.context.place,
+            problem=f"context {binding.name!r} {problem} in app {name!r}.",
+            fix="Bind each context once, and give each a name of its own.",
+        )
+
+
+def _owner_faults(contexts: Sequence[Context[Any, Any]]) -> Iterator[Fault]:
+    owners: dict[type[Topic], Context[Any, Any]] = {}
+    for context in contexts:
+        for topic in context.publishes:
+            known = owners.setdefault(topic, context)
+            if known is not context:
+                yield Fault(
+                    Code.ER210,
+                    place=context.place,
+                    problem=f"{topic.__name__} is published by context {known.name!r} and by {context.name!r}.",
+                    fix="Let one context own the topic; the other publishes a topic of its own.",
+                )
+
+
+def _subscription_faults(contexts: Sequence[Context[Any, Any]], foreign: Sequence[type[Topic]]) -> Iterator[Fault]:
+    published = {topic for context in contexts for topic in context.publishes}
+    first: dict[str, Subscription[Any]] = {}
+    for context in contexts:
+        for subscription in context.subscriptions:
+            if subscription.topic not in published and subscription.topic not in foreign:
+                yield Fault(
+                    Code.ER302,
+                    place=subscription.place,
+                    problem=f"{subscription.id!r} subscribes to {subscription.topic.__name__}, "
+                    "which no context of the app publishes.",
+                    fix="Add its context to the app, or name the topic in foreign_topics=[...] if another app owns it.",
+                )
+            known = first.setdefault(subscription.id, subscription)
+            if known is not subscription:
+                yield Fault(
+                    Code.ER304,
+                    place=subscription.place,
+                    problem=f"the id {subscription.id!r} is taken by the subscription at {known.place}.",
+                    fix="Give each subscription an id of its own; ids are stored, so change the newer one.",
+                )
+
+
+def _transport_faults(
+    name: str, contexts: Sequence[Context[Any, Any]], *, has_wire: bool, transport: object, profile: str
+) -> Iterator[Fault]:
+    if transport == "immediate" and profile == "production":
+        yield Fault(
+            Code.ER401,
+            place=f"app {name!r}",
+            problem="events sent immediately after the commit are lost with the process.",
+            fix='Leave transport="outbox", or use another profile than "production".',
+        )
+    if has_wire or transport not in ("outbox", "immediate"):
+        return
+    for context in contexts:
+        for topic in context.publishes:
+            yield Fault(
+                Code.ER405,
+                place=context.place,
+                problem=f"nothing carries {topic_name(topic)!r}, which context {context.name!r} publishes.",
+                fix=f"Give the app a wire: App({name!r}, wire=InProcess(), ...).",
+            )
+        for subscription in context.subscriptions:
+            yield Fault(
+                Code.ER405,
+                place=subscription.place,
+                problem=f"nothing brings {subscription.topic.__name__} to subscription {subscription.id!r}.",
+                fix=f"Give the app a wire: App({name!r}, wire=InProcess(), ...).",
+            )

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from benchmarks._handwritten import BOOKS, folder, paced, percentile
+from benchmarks._handwritten import BOOKS, CALLERS, commands_a_second, folder, paced, percentile
 from effect_runtime import (
     A,
     App,
@@ -42,6 +42,8 @@ LENDING_TABLES = Migration(
 CATALOG_TABLES = Migration(
     1, "books on loan", ("create table on_loan (book integer primary key, copies integer not null)",)
 )
+
+COMMITTED = "select (select count(*) from loan), (select sum(last) from er_sequence), (select count(*) from er_outbox)"
 
 
 class LendingEvents(Topic, name="lending"):
@@ -186,6 +188,34 @@ def library(beneath: Path, arrived: Callable[[], None]) -> App:
     )
 
 
+def measure_sequential(count: int) -> tuple[float, object]:
+    """Count commands a second, one caller."""
+    return _rate(count, callers=1)
+
+
+def measure_concurrent(count: int) -> tuple[float, object]:
+    """Count commands a second, `CALLERS` callers."""
+    return _rate(count, callers=CALLERS)
+
+
+def _rate(count: int, *, callers: int) -> tuple[float, object]:
+    """Commit only: relay and consumers would run in a process of their own. The lanes that they read are written."""
+
+    async def measured(beneath: Path) -> float:
+        app = library(beneath, lambda: None)
+
+        async def send(number: int) -> None:
+            await app.run(borrow_book(BorrowBook(number, number % BOOKS)), command_id=str(uuid4()))
+
+        async with app.running(relay=False, consumers=False):
+            return await commands_a_second(send, count, callers=callers)
+
+    with folder() as beneath:
+        rate = asyncio.run(measured(beneath))
+        loans, numbered, events = _row(beneath / "lending.db", COMMITTED)
+        return rate, [loans, events if numbered == events else numbered]
+
+
 def measure_p50(count: int) -> tuple[float, object]:
     """Give the median milliseconds from sending a command to its subscriber, idle system."""
     return _latency(count, 0.50)
@@ -209,9 +239,11 @@ def _latency(count: int, share: float) -> tuple[float, object]:
 
     with folder() as beneath:
         milliseconds = asyncio.run(measured(beneath))
-        return percentile(milliseconds, share), _one(beneath / "catalog.db", "select sum(copies) from on_loan")
+        (applied,) = _row(beneath / "catalog.db", "select sum(copies) from on_loan")
+        return percentile(milliseconds, share), applied
 
 
-def _one(path: Path, query: str) -> object:
+def _row(path: Path, query: str) -> tuple[int, ...]:
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(query).fetchone()[0]
+        row: tuple[int, ...] = connection.execute(query).fetchone()
+        return row

@@ -15,6 +15,11 @@ def itself(count: int) -> int:
     return count
 
 
+def twice(count: int) -> list[int]:
+    """Expect so many rows and so many events."""
+    return [count, count]
+
+
 def _at_most(bound: float, stretch: float) -> Target:
     return Target(bound, "lower", stretch=stretch)
 
@@ -139,4 +144,61 @@ IMPORT = (
     ),
 )
 
-WORKLOADS = {each.name: each for each in (*INTERPRETER, *PEERS, *MEMORY, *IMPORT)}
+
+def _durable(name: str, claim: str, unit: str, peer: str, function: str, target: Target, count: int) -> Workload:
+    """Describe a workload whose two sides have the same function names in their two modules."""
+    answer = itself if unit == "ms" else twice
+    return Workload(
+        name=name,
+        claim=claim,
+        unit=unit,
+        peer=peer,
+        ours=Side(f"benchmarks._durable:{function}"),
+        theirs=Side(f"benchmarks._handwritten:{function}"),
+        target=target,
+        count=count,
+        expected=answer,
+        chapter="durable",
+    )
+
+
+DURABLE = (
+    _durable(
+        "durable-command",
+        "one row and one event committed on SQLite, one caller, against SQL by hand in the same transaction shape",
+        "/s",
+        "by hand",
+        "measure_sequential",
+        Target(0.7, "higher", stretch=0.9),
+        1_500,
+    ),
+    _durable(
+        "group-commit",
+        "the same from 64 concurrent callers, against one fsync for each command by hand",
+        "/s",
+        "by hand",
+        "measure_concurrent",
+        Target(2.5, "higher", stretch=4),
+        4_000,
+    ),
+    _durable(
+        "commit-to-subscriber-p50",
+        "from sending a command into an idle system until its subscriber is called, in one process, median",
+        "ms",
+        "by hand",
+        "measure_p50",
+        Target(5, "lower", of="ours", stretch=2),
+        200,
+    ),
+    _durable(
+        "commit-to-subscriber-p99",
+        "from sending a command into an idle system until its subscriber is called, in one process, 99th percentile",
+        "ms",
+        "by hand",
+        "measure_p99",
+        Target(20, "lower", of="ours", stretch=10),
+        200,
+    ),
+)
+
+WORKLOADS = {each.name: each for each in (*INTERPRETER, *PEERS, *MEMORY, *IMPORT, *DURABLE)}

@@ -25,9 +25,9 @@ class MemorySession:
     def table(self, name: str) -> MutableMapping[Any, Any]:
         """Return a table by its name, made when it is asked for the first time.
 
-        Values must be immutable: a change inside one would be seen by nobody and undone by nothing.
+        Values must be immutable: a change inside one would be seen by nobody and undone by nothing. A runtime may ask
+        for its tables before the unit opens its transaction; using one before that, or after the unit, is refused.
         """
-        self._check()
         return _UnitTable(self._database.users(name), self._check)
 
 

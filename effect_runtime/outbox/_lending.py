@@ -6,12 +6,15 @@ Pure: a store reads a row, asks here, and writes what comes back. Knows no table
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from attrs import evolve, frozen
 
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox._ports import DeadLetter, Lane, Settlement
+
+KEPT_ERRORS: Final = 50
+"""How many errors of a lane's head are kept, the newest: a lane may be retried for weeks."""
 
 
 @frozen(kw_only=True)
@@ -79,7 +82,7 @@ def _retried(row: LaneRow, settlement: Settlement) -> LaneRow:
     row = evolve(row, due=settlement.due or row.due)
     if not settlement.spend:
         return row
-    return evolve(row, attempts=row.attempts + 1, history=(*row.history, settlement.error))
+    return evolve(row, attempts=row.attempts + 1, history=(*row.history, settlement.error)[-KEPT_ERRORS:])
 
 
 def buries_head(row: LaneRow, settlement: Settlement) -> LaneRow | None:

@@ -37,7 +37,7 @@ class Mark:
 
 @final
 class DueLanes:
-    """Lanes by due time. Holds an entry for each state a lane ever had; those that are not true any more are dropped."""
+    """Lanes by due time. Holds an entry for each state a lane ever had; what is not true any more is dropped."""
 
     def __init__(self) -> None:
         self._heaps: dict[str, list[tuple[datetime, int, Lane]]] = {}

@@ -142,7 +142,9 @@ def close(database: Database, letter: DeadLetter, *, replay: bool, now: datetime
 
 def next_due(lanes: Mapping[Lane, LaneRow], destinations: Sequence[str]) -> datetime | None:
     """Return when the next lane may be lent."""
-    return min((row.due for row in lanes.values() if row.lendable and row.lane.destination in destinations), default=None)
+    return min(
+        (row.due for row in lanes.values() if row.lendable and row.lane.destination in destinations), default=None
+    )
 
 
 def backlog(lanes: Mapping[Lane, LaneRow], destinations: Sequence[str], *, limit: int) -> int:

@@ -1,0 +1,91 @@
+"""Connections to one SQLite file: how they are opened, what is asserted of them, and what their errors mean.
+
+Every setting on which durability depends is read back; a file that does not keep it is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from effect_runtime.errors import Code, StoreDown, StoreForked, StoreUnsafe, raise_faults
+from effect_runtime.errors import Fault as Fault
+
+OLDEST: Final = (3, 37, 0)
+
+# The transaction, or the file itself, is what failed: nothing that the statement's author could have written better.
+_TROUBLE: Final = frozenset(
+    {"SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB",
+     "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_PERM"}
+)  # fmt: skip
+_BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+
+
+def require_version(found: tuple[int, int, int]) -> None:
+    """Refuse an SQLite library that lacks STRICT tables and RETURNING."""
+    if found < OLDEST:
+        wanted, has = (".".join(str(part) for part in version) for version in (OLDEST, found))
+        fix = "Use a Python that is built with a newer SQLite; `sqlite3.sqlite_version` tells which one it has."
+        problem = f"Version {has} is loaded and {wanted} is the oldest that works."
+        raise_faults("SQLite", [Fault(Code.ER404, place="sqlite3", problem=problem, fix=fix)])
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection that begins and ends its transactions by hand and never waits for a lock by itself."""
+    connection = sqlite3.connect(
+        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def make_durable(connection: sqlite3.Connection, store: str) -> None:
+    """Set what a writer needs and assert that the file keeps it."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Checkpoints are ours: an automatic one would run inside somebody's COMMIT.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
+    for setting, wanted, meaning in (
+        ("journal_mode", "wal", "WAL"),
+        ("synchronous", 2, "FULL"),
+        ("foreign_keys", 1, "ON"),
+    ):
+        found = connection.execute(f"PRAGMA {setting}").fetchone()[0]
+        if found != wanted:
+            raise StoreUnsafe(store, setting=setting, wanted=meaning, found=str(found))
+
+
+def make_readonly(connection: sqlite3.Connection) -> None:
+    """Make a connection unable to write."""
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _primary(error: sqlite3.Error) -> str:
+    """Return the name of the primary result code: `SQLITE_IOERR` for `SQLITE_IOERR_WRITE`."""
+    name: str = getattr(error, "sqlite_errorname", "")
+    return "_".join(name.split("_")[:2])
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether another connection or process holds the lock."""
+    return _primary(error) in _BUSY
+
+
+def is_interrupted(error: sqlite3.Error) -> bool:
+    """Tell whether a statement was stopped from outside."""
+    return _primary(error) == "SQLITE_INTERRUPT"
+
+
+def down(store: str, error: sqlite3.Error) -> StoreDown | None:
+    """Return what to raise for trouble with the file; None where the statement itself is at fault."""
+    return StoreDown(store, reason=str(error)) if _primary(error) in _TROUBLE else None
+
+
+def expect_process(store: str, opened_in: int) -> None:
+    """Refuse to go on in a forked child: sharing a handle can damage the file."""
+    if os.getpid() != opened_in:
+        raise StoreForked(store, opened_in=opened_in, used_in=os.getpid())

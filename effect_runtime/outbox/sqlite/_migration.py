@@ -1,0 +1,108 @@
+"""Schema changes, in order, each applied once and never changed afterwards.
+
+The library's own and a user's run under different owners, so their versions do not meet. Blocking: whoever calls
+this chooses the thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+from attrs import field, frozen
+
+from effect_runtime.errors import MigrationChanged, MigrationFailed
+from effect_runtime.outbox.sqlite._moment import micros
+
+_LEDGER = """CREATE TABLE IF NOT EXISTS er_migration(
+    owner TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (owner, version)) STRICT, WITHOUT ROWID"""
+
+
+@frozen
+class Migration:
+    """One step of a schema: statements that run together or not at all.
+
+    Versions count from 1 in each owner's own order. A step that has run must not be edited: write a new one.
+    """
+
+    version: int
+    name: str
+    statements: tuple[str, ...] = field(converter=tuple)
+    owner: str = "application"
+
+    @property
+    def checksum(self) -> bytes:
+        """Return a digest of the name and of the statements, spaces at line ends aside."""
+        lines = (
+            line.rstrip() for statement in (self.name, *self.statements) for line in f"{statement}\n;".splitlines()
+        )
+        return blake2b("\n".join(lines).encode(), digest_size=16).digest()
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.version} {self.name}"
+
+
+def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, store: str) -> tuple[Migration, ...]:
+    """Return the migrations that have not run, in the order in which they will; changes nothing.
+
+    Raises `MigrationChanged` for one that has run with another text.
+    """
+    applied = _applied(connection)
+    waiting = []
+    for migration in sorted(migrations, key=lambda each: each.version):
+        checksum = applied.get((migration.owner, migration.version))
+        if checksum is None:
+            waiting.append(migration)
+        elif checksum != migration.checksum:
+            raise MigrationChanged(store, owner=migration.owner, version=migration.version, name=migration.name)
+    return tuple(sorted(waiting, key=lambda each: each.owner != "effect_runtime"))
+
+
+def _applied(connection: sqlite3.Connection) -> dict[tuple[str, int], bytes]:
+    known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'er_migration'").fetchone()
+    if known is None:
+        return {}
+    rows = connection.execute("SELECT owner, version, checksum FROM er_migration")
+    return {(owner, version): checksum for owner, version, checksum in rows}
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: Sequence[Migration], *, store: str, now: datetime
+) -> tuple[Migration, ...]:
+    """Apply what is pending, each migration in a transaction of its own, and return what was applied.
+
+    The caller holds the write lock of nothing: another process may migrate at the same time, and each step runs once.
+    """
+    done: list[Migration] = []
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(_LEDGER)
+            waiting = pending(connection, migrations, store=store)
+            if waiting:
+                _apply(connection, waiting[0], store=store, now=now)
+                done.append(waiting[0])
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if not waiting:
+            return tuple(done)
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration, *, store: str, now: datetime) -> None:
+    try:
+        for statement in migration.statements:
+            connection.execute(statement)
+    except sqlite3.Error as error:
+        raise MigrationFailed(
+            store, owner=migration.owner, version=migration.version, name=migration.name, reason=str(error)
+        ) from error
+    connection.execute(
+        "INSERT INTO er_migration(owner, version, name, checksum, at) VALUES (?, ?, ?, ?, ?)",
+        (migration.owner, migration.version, migration.name, migration.checksum, micros(now)),
+    )

@@ -1,0 +1,248 @@
+"""An open SQLite store: every port that dispatch and the outbox ask for, on one writer and some readers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Concatenate, Literal, ParamSpec, TypeVar, final
+
+from effect_runtime.dispatch import Answer, AuditEntry, Ledger
+from effect_runtime.errors import StoreClosed, TransactionLost
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting
+from effect_runtime.outbox.sqlite import _inbox, _lanes, _ledger, _letters
+from effect_runtime.outbox.sqlite._connection import down, expect_process
+from effect_runtime.outbox.sqlite._readers import Readers
+from effect_runtime.outbox.sqlite._session import SqliteReadSession, Statements
+from effect_runtime.outbox.sqlite._thread import Thread
+from effect_runtime.outbox.sqlite._unit import SqliteUnit
+from effect_runtime.outbox.sqlite._writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@final
+class OpenSqlite:
+    """An open SQLite store. `probe` is a read connection for short questions, asked in the event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        writer: Writer,
+        readers: Readers,
+        statements: Statements,
+        *,
+        probe: sqlite3.Connection,
+        event_limit: int,
+        thread: Thread | None,
+    ) -> None:
+        self._name = name
+        self._host = host
+        self._writer = writer
+        self._readers = readers
+        self._statements = statements
+        self._probe = probe
+        self._event_limit = event_limit
+        self._thread = thread
+        self._process = os.getpid()
+        self._closed = False
+        self._versions = 0
+        self._seen_version = -1
+
+    def close(self) -> None:
+        """Refuse everything from now on."""
+        self._closed = True
+
+    def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[SqliteUnit]:
+        """Give one unit of work; leaving without `commit` rolls back."""
+        return self._unit(alone)
+
+    @asynccontextmanager
+    async def _unit(self, alone: bool) -> AsyncIterator[SqliteUnit]:
+        self._expect_open()
+        unit = SqliteUnit(
+            self._writer,
+            self._host,
+            self._statements,
+            alone=alone,
+            event_limit=self._event_limit,
+            thread=self._thread,
+        )
+        try:
+            yield unit
+        except Exception:
+            # An answer is told when what it was read from is durable; if that is lost, the unit must run again.
+            await unit.rollback()
+            raise
+        except BaseException:
+            # Cancelled: nobody is told anything, so there is nothing to wait for.
+            unit.end()
+            raise
+        await unit.rollback()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqliteReadSession]:
+        """Give one read session that sees one consistent snapshot and cannot write."""
+        self._expect_open()
+        async with self._readers.session() as session:
+            yield session
+
+    async def answer(self, command_id: str) -> Answer | None:
+        """Read a stored answer, outside any unit."""
+        return self._read(_ledger.stored_answer, command_id)
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Write one audit entry in a transaction of its own and wait until it is durable."""
+        await self._write(_ledger.write_audit, entry)
+
+    async def audit_trail(self, *, limit: int = 100) -> tuple[AuditEntry, ...]:
+        """Read the audit's newest entries, oldest first."""
+        return self._read(_ledger.read_audit, limit)
+
+    async def register(self, routes: Sequence[Route]) -> None:
+        """Remember the routes; known ones are left as they are."""
+        if self._read(_lanes.unknown_routes, routes):
+            await self._write(_lanes.register, routes, self._host.time.now())
+
+    async def claim(
+        self, *, owner: str, lanes: int, events: int, lease: timedelta, destinations: Sequence[str]
+    ) -> tuple[Claimed, ...]:
+        """Lend up to `lanes` due lanes of these destinations, each with up to `events` events.
+
+        When none is due, nothing is written and the writers' turn is not asked for.
+        """
+        due = self._read(_lanes.next_due, destinations)
+        if due is None or due > self._host.time.now():
+            return ()
+        return await self._write(
+            _lanes.claim,
+            destinations,
+            owner=owner,
+            lanes=lanes,
+            events=events,
+            lease=lease,
+            now=self._host.time.now(),
+        )
+
+    async def settle(self, settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
+        """Record outcomes; return the stale ones."""
+        if not settlements:
+            return ()
+        letters = [str(self._host.entropy.uuid()) for _ in settlements]
+        return await self._write(_settle_all, settlements, letters, self._host.time.now())
+
+    async def next_due(self, destinations: Sequence[str]) -> datetime | None:
+        """Return when the next unblocked lane is due or its lease ends; None when nothing waits."""
+        return self._read(_lanes.next_due, destinations)
+
+    async def backlog(self, destinations: Sequence[str], *, limit: int) -> int:
+        """Count the events that these destinations have not accepted yet, counting no further than `limit`."""
+        return self._read(_lanes.backlog, destinations, limit=limit)
+
+    def version(self) -> int:
+        """Return a number that grows when any process has committed. Costs a few microseconds."""
+        seen = self._read(_data_version)
+        if seen != self._seen_version:
+            self._seen_version = seen
+            self._versions += 1
+        return self._versions
+
+    async def claim_waiting(
+        self, *, owner: str, limit: int, lease: timedelta, subscriptions: Sequence[str]
+    ) -> tuple[Waiting, ...]:
+        """Lend waiting rows of these subscriptions that are due, each until its lease ends, oldest first."""
+        due = self._read(_inbox.next_waiting, subscriptions)
+        if due is None or due > self._host.time.now():
+            return ()
+        now = self._host.time.now()
+        return await self._write(_inbox.claim, subscriptions, limit=limit, lease=lease, now=now)
+
+    async def next_waiting(self, subscriptions: Sequence[str]) -> datetime | None:
+        """Return when the next waiting row of these is due or its lease ends; None when none will be."""
+        return self._read(_inbox.next_waiting, subscriptions)
+
+    async def stale_gaps(self, older_than: timedelta) -> tuple[Waiting, ...]:
+        """Return events held for a gap longer than this, for health reports."""
+        return self._read(_inbox.stale_gaps, self._host.time.now() - older_than)
+
+    async def dead_letters(
+        self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
+    ) -> tuple[DeadLetter, ...]:
+        """List dead letters, oldest first."""
+        return self._read(_letters.read_letters, state, limit)
+
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Read one dead letter."""
+        return self._read(_letters.read_letter, id)
+
+    async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
+        """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key."""
+        return await self._write(_close_letter, id, state, self._host.time.now())
+
+    def _read(self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask a short question of what is committed."""
+        self._expect_open()
+        try:
+            return self._host.blocking.run(step, self._probe, *args, **kwargs)
+        except sqlite3.Error as error:
+            trouble = down(self._name, error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    async def _write(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Make one step durable; when its batch is lost to another's trouble, make it again alone."""
+        try:
+            return await self._write_once(False, step, *args, **kwargs)
+        except TransactionLost:
+            return await self._write_once(True, step, *args, **kwargs)
+
+    async def _write_once(
+        self, alone: bool, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self.unit(alone=alone) as unit:
+            result = await unit.run(step, *args, **kwargs)
+            await unit.commit(_NOTHING)
+        return result
+
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(self._name)
+        expect_process(self._name, self._process)
+
+
+_NOTHING = Ledger()
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    return version
+
+
+def _settle_all(
+    connection: sqlite3.Connection, settlements: Sequence[Settlement], letters: Sequence[str], now: datetime
+) -> tuple[Settlement, ...]:
+    """Record outcomes one by one, each whole or not at all, and return the stale ones."""
+    return tuple(
+        settlement
+        for settlement, letter in zip(settlements, letters, strict=True)
+        if not _lanes.settle(connection, settlement, letter=letter, now=now)
+    )
+
+
+def _close_letter(
+    connection: sqlite3.Connection, id: str, state: Literal["replayed", "discarded"], now: datetime
+) -> bool:
+    letter = _letters.mark_closed(connection, id, state)
+    if letter is None:
+        return False
+    side = _lanes if letter.side == "outbox" else _inbox
+    side.close(connection, letter, replay=state == "replayed", now=now)
+    return True

@@ -1,0 +1,152 @@
+"""Read connections: each session has one to itself, with one snapshot, and cannot write.
+
+Short reads run in the event loop. One that takes many steps is stopped there and begun again on a thread, on the same
+snapshot: so nobody has to know beforehand which query is long.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar, final
+
+from anyio import Semaphore
+
+from effect_runtime.errors import UnitEnded
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox.sqlite._connection import connect, down, is_busy, is_interrupted, make_readonly
+from effect_runtime.outbox.sqlite._session import SqliteReadSession, Statements
+from effect_runtime.outbox.sqlite._writer import BusyWait, Pace
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Steps of SQLite's virtual machine, roughly a millisecond's worth.
+_SHORT: Final = 20_000
+
+
+@final
+class _Reader:
+    """A read connection that notices when it takes long."""
+
+    def __init__(self, path: Path, store: str, host: Host, *, inline: bool) -> None:
+        self._store = store
+        self._host = host
+        self._inline = inline
+        self._in_loop = True
+        self.connection = connect(path)
+        make_readonly(self.connection)
+        self.connection.set_progress_handler(lambda: self._in_loop, _SHORT)
+
+    async def run(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a read, in the loop if it is short."""
+        call = partial(step, self.connection, *args, **kwargs)
+        try:
+            if not self._inline:
+                return await self._offload(call)
+            try:
+                return self._host.blocking.run(call)
+            except sqlite3.Error as error:
+                if not is_interrupted(error):
+                    raise
+            return await self._offload(call)
+        except sqlite3.Error as error:
+            trouble = down(self._store, error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    async def _offload(self, call: Callable[[], T]) -> T:
+        self._in_loop = False
+        try:
+            return await self._host.blocking.offload(call)
+        finally:
+            self._in_loop = True
+
+
+@final
+class _Snapshot:
+    """One read session's use of a reader: refused once the session has ended."""
+
+    def __init__(self, reader: _Reader, store: str) -> None:
+        self._reader: _Reader | None = reader
+        self._store = store
+
+    async def run(
+        self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a read on this snapshot."""
+        if self._reader is None:
+            raise UnitEnded(self._store, used="A read session")
+        return await self._reader.run(step, *args, **kwargs)
+
+    def end(self) -> None:
+        """Refuse everything from now on."""
+        self._reader = None
+
+
+@final
+class Readers:
+    """Owns the read connections of an open store: opened as they are needed, never more than `limit`."""
+
+    def __init__(
+        self, path: Path, store: str, host: Host, statements: Statements, pace: Pace, *, limit: int, inline: bool
+    ) -> None:
+        self._path = path
+        self._store = store
+        self._host = host
+        self._statements = statements
+        self._pace = pace
+        self._inline = inline
+        self._free = Semaphore(limit)
+        self._resting: list[_Reader] = []
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[SqliteReadSession]:
+        """Give one read session on what is committed now."""
+        async with self._free:
+            reader = self._resting.pop() if self._resting else self._open()
+            snapshot = _Snapshot(reader, self._store)
+            try:
+                await self._begin(reader)
+                yield SqliteReadSession(snapshot, self._statements)
+            finally:
+                snapshot.end()
+                self._put_back(reader)
+
+    def _open(self) -> _Reader:
+        return _Reader(self._path, self._store, self._host, inline=self._inline)
+
+    async def _begin(self, reader: _Reader) -> None:
+        """Begin a transaction and read something: only then does SQLite fix what is seen."""
+        wait = BusyWait(self._store, self._host, self._pace.busy)
+        reader.connection.execute("BEGIN")
+        while True:
+            try:
+                reader.connection.execute("SELECT 1 FROM er_route LIMIT 1").fetchone()
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    raise (down(self._store, error) or error) from error
+                await wait.again()
+            else:
+                return
+
+    def _put_back(self, reader: _Reader) -> None:
+        """End the snapshot; a connection that does not take even that is thrown away."""
+        try:
+            if reader.connection.in_transaction:
+                reader.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            reader.connection.close()
+        else:
+            self._resting.append(reader)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._resting:
+            self._resting.pop().connection.close()

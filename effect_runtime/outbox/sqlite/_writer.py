@@ -1,0 +1,256 @@
+"""The one writer connection: whose turn it is, which units share a transaction, and who owns its COMMIT.
+
+Units run strictly one after another, each between SAVEPOINT and RELEASE. A batch is the unit that opened the
+transaction and those that were waiting when it had ended, up to a bound; it is made durable by one COMMIT on the
+store's own thread, and what it decided is told to all of them at once. Knows no table and no ledger.
+
+State       | take           | leave                  | what follows
+idle        | held           | -                      |
+held        | wait           | gathering, or the next | the next waiting unit, as long as the batch takes some
+gathering   | wait           | -                      | the next waiting unit, or committing
+committing  | wait           | -                      | told; a new batch for those waiting, or idle
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from contextlib import suppress
+from datetime import timedelta
+from typing import final
+
+import anyio
+from anyio import Event
+from attrs import field, frozen, mutable
+
+from effect_runtime.errors import CommitUndecided, StoreClosed, StoreConflict, StoreDown, TransactionLost
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox.sqlite._checkpoint import Checkpointer
+from effect_runtime.outbox.sqlite._connection import down, expect_process, is_busy
+from effect_runtime.outbox.sqlite._thread import Loop, Outcome, Thread, wait_for
+
+
+@frozen(kw_only=True)
+class Pace:
+    """How a store spends its time: what shares a COMMIT, and how long it waits for others."""
+
+    batch: int = 128
+    busy: timedelta = timedelta(seconds=30)
+    verdict: timedelta = timedelta(seconds=60)
+
+
+@final
+@mutable(eq=False)
+class Batch:
+    """Units that share one transaction, and its verdict: durable, or undone with `error` as the reason."""
+
+    alone: bool
+    changes: int
+    members: int = 0
+    room: int | None = None
+    decided: Event = field(factory=Event)
+    error: BaseException | None = None
+
+
+@frozen(eq=False)
+class _Ticket:
+    alone: bool
+    called: Event = field(factory=Event)
+
+
+@final
+class Writer:
+    """Owns the writer connection of an open store."""
+
+    def __init__(
+        self,
+        store: str,
+        connection: sqlite3.Connection,
+        host: Host,
+        pace: Pace,
+        *,
+        loop: Loop,
+        thread: Thread | None,
+        checkpointer: Checkpointer | None,
+    ) -> None:
+        self.store = store
+        self.connection = connection
+        self._host = host
+        self._pace = pace
+        self._thread = thread
+        self._loop = loop
+        self._process = os.getpid()
+        self._waiting: deque[_Ticket] = deque()
+        self._batch: Batch | None = None
+        self._idle = True
+        self._closed = False
+        self._checkpointer = checkpointer
+
+    async def take(self, *, alone: bool) -> Batch:
+        """Wait for the turn and return the batch that the caller is now part of, its transaction open.
+
+        Raises `StoreConflict` when another process holds the file for longer than the store waits.
+        """
+        expect_process(self.store, self._process)
+        if self._closed:
+            raise StoreClosed(self.store)
+        if self._idle:
+            self._idle = False
+        else:
+            await self._queue(_Ticket(alone))
+        if self._batch is None:
+            try:
+                await self._open(alone)
+            except BaseException:
+                self._go_on()
+                raise
+        batch = self._batch
+        assert batch is not None  # opened above, or left open by the unit before us
+        return batch
+
+    async def _queue(self, ticket: _Ticket) -> None:
+        self._waiting.append(ticket)
+        try:
+            await ticket.called.wait()
+        except BaseException:
+            if ticket.called.is_set():
+                # The turn came in the very moment in which we were cancelled.
+                self._pass_on()
+            else:
+                self._waiting.remove(ticket)
+            raise
+
+    async def _open(self, alone: bool) -> None:
+        """Begin a transaction, waiting while another process writes."""
+        wait = BusyWait(self.store, self._host, self._pace.busy)
+        while True:
+            try:
+                self._host.blocking.run(self.connection.execute, "BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    raise (down(self.store, error) or error) from error
+                await wait.again()
+            else:
+                self._batch = Batch(alone, self.connection.total_changes)
+                return
+
+    def leave(self, batch: Batch, *, kept: bool) -> None:
+        """Hand the turn on; `kept` tells that the unit's changes are to be committed."""
+        if kept:
+            batch.members += 1
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        batch = self._batch
+        if batch is None or batch.decided.is_set():
+            self._batch = None
+            self._go_on()
+        elif batch.alone:
+            self._commit(batch)
+        elif batch.room is None:
+            # Others may be about to ask in this very round of the loop: look when they have.
+            self._loop.soon(self._gather)
+        else:
+            self._next_member(batch)
+
+    def _gather(self) -> None:
+        batch = self._batch
+        assert batch is not None  # only the unit that ended brought us here, and nobody has had a turn since
+        batch.room = min(len(self._waiting), self._pace.batch - 1)
+        self._next_member(batch)
+
+    def _next_member(self, batch: Batch) -> None:
+        if batch.room and self._waiting and not self._waiting[0].alone:
+            batch.room -= 1
+            self._waiting.popleft().called.set()
+        else:
+            self._commit(batch)
+
+    def _commit(self, batch: Batch) -> None:
+        expect_process(self.store, self._process)
+        if self._thread is not None and self.connection.total_changes != batch.changes:
+            self._thread.submit(self._commit_now, self._committed)
+        else:
+            self._committed(Outcome(self._host.blocking.run(self._commit_now), None))
+
+    def _commit_now(self) -> sqlite3.Error | None:
+        """Make the transaction durable, or undo it and return why. Blocking."""
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            return error
+        return None
+
+    def _committed(self, outcome: Outcome) -> None:
+        batch, self._batch = self._batch, None
+        assert batch is not None  # nobody has a turn while a commit is under way
+        batch.error = outcome.value or outcome.error
+        batch.decided.set()
+        changed = self.connection.total_changes - batch.changes
+        if self._checkpointer is not None and self._checkpointer.noted(changed, then=self._go_on):
+            return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Call the next unit, or rest."""
+        self._batch = None
+        if self._waiting:
+            self._waiting.popleft().called.set()
+        else:
+            self._idle = True
+
+    def lose(self, batch: Batch, error: BaseException) -> None:
+        """Tell everybody in a batch that its transaction is gone."""
+        batch.error = error
+        batch.decided.set()
+
+    def undo(self, batch: Batch, error: BaseException) -> None:
+        """Undo a whole batch because one of its units could not be undone alone."""
+        if self.connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+        self.lose(batch, error)
+
+    async def verdict(self, batch: Batch) -> None:
+        """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""
+        if not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
+            raise CommitUndecided(self.store, waited=self._pace.verdict)
+        if batch.error is not None:
+            raise self.lost(batch) from batch.error
+
+    def lost(self, batch: Batch) -> Exception:
+        """Return what to raise for a batch that was undone."""
+        reason = str(batch.error)
+        if not batch.alone:
+            return TransactionLost(self.store, reason=reason)
+        if isinstance(batch.error, sqlite3.IntegrityError):
+            return batch.error
+        return StoreDown(self.store, reason=reason)
+
+    async def close(self) -> None:
+        """Refuse new units and wait for the commit that is under way."""
+        self._closed = True
+        if self._batch is not None:
+            with anyio.move_on_after(self._pace.verdict.total_seconds(), shield=True):
+                await self._batch.decided.wait()
+
+
+@final
+class BusyWait:
+    """The wait for a lock that another process holds: short, growing, never in step with others'."""
+
+    def __init__(self, store: str, host: Host, budget: timedelta) -> None:
+        self._store = store
+        self._host = host
+        self._ends = host.time.monotonic() + budget.total_seconds()
+        self._pause = 0.0005
+
+    async def again(self) -> None:
+        """Wait once more; raise `StoreConflict` when the budget is spent."""
+        if self._host.time.monotonic() >= self._ends:
+            raise StoreConflict(self._store, reason="another process has held its write lock for too long")
+        await self._host.time.sleep(timedelta(seconds=self._pause * (0.5 + self._host.entropy.random())))
+        self._pause = min(self._pause * 1.5, 0.02)

@@ -46,6 +46,7 @@ from effect_runtime.effect import Ask as AskRuntime
 from effect_runtime.errors import FiberCancelled, NoDispatch
 from effect_runtime.interpreter._cancellation import is_cancellation
 from effect_runtime.interpreter._loop import Confirm, enter_confirm
+from effect_runtime.interpreter._outcome import worst
 from effect_runtime.interpreter._scope import close_scope, finalize, open_scope, uninterrupted
 from effect_runtime.interpreter._strand import Effect, Enter, Finalizer, Resume, Runtime, ScopeFrame, Strand, Unwind
 from effect_runtime.interpreter._traceback import relink
@@ -302,7 +303,9 @@ def _unwind_runtime(strand: Strand, frame: _RuntimeFrame, error: BaseException) 
 
 def _unwind_time(strand: Strand, frame: _TimeFrame, error: BaseException) -> Effect | None:
     if frame.scope is not None and frame.scope.__exit__(type(error), error, error.__traceback__):
-        raise Raised(TimedOut(frame.eff.after)) from None
+        broken = worst(strand.defects)
+        strand.defects.clear()
+        raise broken or Raised(TimedOut(frame.eff.after))
     return None
 
 

@@ -6,6 +6,7 @@ What each rarer instruction means is in the tables of `_frames` and `_parallel`;
 
 from __future__ import annotations
 
+import warnings
 from types import GeneratorType
 from typing import Any, final
 
@@ -26,7 +27,7 @@ from effect_runtime.effect import (
     Pure,
     Raised,
 )
-from effect_runtime.errors import NotAnEffect
+from effect_runtime.errors import NotAnEffect, RunningWarning
 from effect_runtime.interpreter import _cancellation
 from effect_runtime.interpreter._chain import fold
 from effect_runtime.interpreter._strand import Effect, Enter, Strand
@@ -171,7 +172,9 @@ def _unwind(strand: Strand) -> Effect:
                 continue
             if top.gi_frame is not None:  # It is still alive: the error did not come from itself.
                 try:
-                    return top.throw(error)  # type: ignore[no-any-return]  # edge: checked when it is evaluated
+                    eff = top.throw(error)
+                    _warn_if_cut_off(strand, eff)
+                    return eff  # type: ignore[no-any-return]  # edge: checked when it is evaluated
                 except StopIteration as stop:
                     stack.pop()
                     return Pure(stop.value) if strand.suspect is None else Confirm(stop.value)
@@ -183,6 +186,16 @@ def _unwind(strand: Strand) -> Effect:
         raise error
     finally:
         del error  # Its traceback holds this frame: together they would be a cycle.
+
+
+def _warn_if_cut_off(strand: Strand, eff: Effect) -> None:
+    if strand.machine.debug and strand.suspect is not None and type(eff) is not Pure:
+        warning = RunningWarning(
+            strand.place(),
+            "an effect runs while the program is being cancelled, so its first wait will cut it off.",
+            "Close with acquire or ensure, or wrap it in uninterruptible.",
+        )
+        warnings.warn(warning, stacklevel=2)
 
 
 def _suspect(strand: Strand, error: BaseException) -> None:
@@ -210,7 +223,12 @@ async def enter_confirm(strand: Strand, eff: Confirm) -> Effect:
     """Look whether the cancellation is over, then go on with what the block said."""
     suspect, strand.suspect = strand.suspect, None
     if suspect is not None:
-        await _cancellation.confirm(suspect, strand.baseline)
+        try:
+            await _cancellation.confirm(suspect, strand.baseline)
+        except BaseException:
+            if isinstance(eff.error, Exception):
+                strand.defects.append(eff.error)  # It gives way to the cancellation, and is told if that ends inside.
+            raise
     if eff.error is not None:
         raise eff.error
     return Pure(eff.value)

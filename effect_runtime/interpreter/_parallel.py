@@ -56,6 +56,11 @@ class _Branches:
             self.values[index] = await strand.machine.unfold(strand, effect)
         except (Raised, Exception) as error:
             self.errors[index] = error
+        except BaseException:
+            broken = worst(strand.defects)
+            if broken is not None:
+                self.errors[index] = broken
+            raise
         if self.hurry(self.errors.get(index)):
             self.group.cancel_scope.cancel()
 
@@ -174,8 +179,6 @@ class _RunningFiber(Fiber[Any, Any]):
 
     async def run(self, strand: Strand, scope: Scope, effect: Effect) -> None:
         """Run the program in a task of its own and keep its exit."""
-        self.exit = Cancelled()  # Until it is something better: cancellation leaves no chance to say so.
-        running, self.exit = self.exit, None
         try:
             with self.cancel_scope:
                 self.exit = Succeeded(await strand.machine.unfold(strand, effect))
@@ -187,7 +190,9 @@ class _RunningFiber(Fiber[Any, Any]):
             assert scope.task_group is not None
             scope.task_group.cancel_scope.cancel()
         finally:
-            self.exit = self.exit or running
+            broken = worst(strand.defects)
+            if self.exit is None:
+                self.exit = Cancelled() if broken is None else Died(broken)
             if self._ended is not None:
                 self._ended.set()
 

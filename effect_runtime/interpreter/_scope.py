@@ -30,11 +30,11 @@ async def open_scope(strand: Strand) -> Scope:
 async def close_scope(strand: Strand, scope: Scope, error: BaseException | None) -> BaseException | None:
     """Cancel the forks that still run, then close the resources; return what is to be raised after all."""
     if scope.task_group is not None:
-        error = await _end_fibers(scope, error)
+        error = await _end_fibers(strand, scope, error)
     return await finalize(strand, scope.finalizers[::-1], error)
 
 
-async def _end_fibers(scope: Scope, error: BaseException | None) -> BaseException | None:
+async def _end_fibers(strand: Strand, scope: Scope, error: BaseException | None) -> BaseException | None:
     group = scope.task_group
     assert group is not None
     passing = error if is_cancellation(error) else None
@@ -43,7 +43,9 @@ async def _end_fibers(scope: Scope, error: BaseException | None) -> BaseExceptio
     try:
         swallowed = await group.__aexit__(type(passing) if passing else None, passing, None)
         if passing is not None and swallowed:
-            error = None  # It came from this scope: a fork died.
+            # It came from this scope: a fork died. What broke on the way out comes back with it.
+            error = worst(strand.defects)
+            strand.defects.clear()
     except BaseException as raised:
         error = raised
     found = [] if error is None else [error]
@@ -55,7 +57,7 @@ async def _end_fibers(scope: Scope, error: BaseException | None) -> BaseExceptio
                 found.append(UnjoinedFailure(failure).with_traceback(fiber.traceback))
             case _:
                 pass
-    return worst(found)
+    return tell(strand, found)
 
 
 async def finalize(
@@ -70,7 +72,15 @@ async def finalize(
             found.append(UnhandledFailure(signal.error).with_traceback(signal.__traceback__))
         except BaseException as raised:
             found.append(raised)
-    return worst(found)
+    return tell(strand, found)
+
+
+def tell(strand: Strand, found: Sequence[BaseException]) -> BaseException | None:
+    """Return the worst of several errors; defects that give way to a cancellation are kept for whoever ends it."""
+    chosen = worst(found)
+    if is_cancellation(chosen):
+        strand.defects.extend(error for error in found if isinstance(error, Exception))
+    return chosen
 
 
 async def _close(strand: Strand, finalizer: Finalizer) -> None:

@@ -94,10 +94,10 @@ class Strand:
     """One sequential unfolding: its stack of blocks and frames, its runtime, its scope.
 
     `error` is on its way to the stack. `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
-    says afterwards is believed.
+    says afterwards is believed. `defects` are those that gave way to a cancellation: whoever ends it tells them.
     """
 
-    __slots__ = ("baseline", "error", "fold_at", "machine", "runtime", "scope", "stack", "suspect", "loopless")
+    __slots__ = ("baseline", "defects", "error", "fold_at", "machine", "runtime", "scope", "stack", "suspect", "loopless")
 
     def __init__(
         self, machine: Machine, runtime: Runtime, scope: Scope | None = None, *, loopless: bool = False
@@ -107,6 +107,7 @@ class Strand:
         self.scope = scope
         self.stack: list[Any] = []
         self.fold_at = FOLD_AT
+        self.defects: list[BaseException] = []
         self.error: BaseException | None = None
         self.suspect: BaseException | None = None
         self.baseline = 0

@@ -27,11 +27,12 @@ from effect_runtime.outbox.memory._database import Database
 
 def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
     """Number an event, store it and put it on the lanes of its routes."""
-    if event.key is not None:
-        number = database.sequences.get((event.topic, event.key), 0) + 1
-        database.sequences[event.topic, event.key] = number
+    key = event.key
+    if key is not None:
+        number = database.sequences.get((event.topic, key), 0) + 1
+        database.sequences[event.topic, key] = number
         event = event.numbered(number)
-        database.numbered[event.topic, event.key, number] = event.id
+        database.numbered[event.topic, key, number] = event.id
     database.events[event.id] = event
     for topic, destination in list(database.routes):
         if topic == event.topic:

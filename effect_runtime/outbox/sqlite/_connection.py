@@ -10,8 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from effect_runtime.errors import Code, StoreDown, StoreForked, StoreUnsafe, raise_faults
-from effect_runtime.errors import Fault as Fault
+from effect_runtime.errors import Code, Fault, StoreDown, StoreForked, StoreUnsafe, raise_faults
 
 OLDEST: Final = (3, 37, 0)
 
@@ -20,6 +19,7 @@ _TROUBLE: Final = frozenset(
     {"SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB",
      "SQLITE_NOMEM", "SQLITE_PROTOCOL", "SQLITE_PERM"}
 )  # fmt: skip
+_DURABLE: Final = (("journal_mode", "wal", "WAL"), ("synchronous", 2, "FULL"), ("foreign_keys", 1, "ON"))
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 
 
@@ -49,11 +49,7 @@ def make_durable(connection: sqlite3.Connection, store: str) -> None:
     # Checkpoints are ours: an automatic one would run inside somebody's COMMIT.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
-    for setting, wanted, meaning in (
-        ("journal_mode", "wal", "WAL"),
-        ("synchronous", 2, "FULL"),
-        ("foreign_keys", 1, "ON"),
-    ):
+    for setting, wanted, meaning in _DURABLE:
         found = connection.execute(f"PRAGMA {setting}").fetchone()[0]
         if found != wanted:
             raise StoreUnsafe(store, setting=setting, wanted=meaning, found=str(found))

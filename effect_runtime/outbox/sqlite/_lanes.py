@@ -37,6 +37,8 @@ LINE: Final = (
     "SELECT envelope, sequence FROM er_outbox WHERE topic = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 )
 NEXT_DUE: Final = "SELECT due FROM er_lane WHERE destination = ? AND latest > last AND blocked = 0 ORDER BY due LIMIT 1"
+_BY_EVENT: Final = f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND event = ?"
+_BY_KEY: Final = f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND topic = ? AND key = ?"
 
 
 def _row(columns: sqlite3.Row) -> LaneRow:
@@ -151,10 +153,10 @@ def settle(connection: sqlite3.Connection, settlement: Settlement, *, letter: st
 
 def _find(connection: sqlite3.Connection, lane: Lane) -> LaneRow | None:
     if lane.key is None:
-        where, names = "destination = ? AND event = ?", (lane.destination, lane.event)
+        found = connection.execute(_BY_EVENT, (lane.destination, lane.event))
     else:
-        where, names = "destination = ? AND topic = ? AND key = ?", (lane.destination, lane.topic, lane.key)
-    columns = connection.execute(f"SELECT {_COLUMNS} FROM er_lane WHERE {where}", names).fetchone()
+        found = connection.execute(_BY_KEY, (lane.destination, lane.topic, lane.key))
+    columns = found.fetchone()
     return None if columns is None else _row(columns)
 
 

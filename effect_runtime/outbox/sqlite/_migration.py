@@ -7,7 +7,7 @@ this chooses the thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -21,6 +21,10 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS er_migration(
     PRIMARY KEY (owner, version)) STRICT, WITHOUT ROWID"""
 
 
+def _as_tuple(statements: Iterable[str]) -> tuple[str, ...]:
+    return tuple(statements)
+
+
 @frozen
 class Migration:
     """One step of a schema: statements that run together or not at all.
@@ -30,16 +34,14 @@ class Migration:
 
     version: int
     name: str
-    statements: tuple[str, ...] = field(converter=tuple)
+    statements: tuple[str, ...] = field(converter=_as_tuple)
     owner: str = "application"
 
     @property
     def checksum(self) -> bytes:
-        """Return a digest of the name and of the statements, spaces at line ends aside."""
-        lines = (
-            line.rstrip() for statement in (self.name, *self.statements) for line in f"{statement}\n;".splitlines()
-        )
-        return blake2b("\n".join(lines).encode(), digest_size=16).digest()
+        """Return a digest of the name and of the statements; how they are broken into lines does not count."""
+        parts = (" ".join(part.split()) for part in (self.name, *self.statements))
+        return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
     def __str__(self) -> str:
         return f"{self.owner} {self.version} {self.name}"

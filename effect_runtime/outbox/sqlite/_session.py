@@ -33,6 +33,7 @@ class Runs(Protocol):
         self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a step and translate the store's own trouble."""
+        ...
 
 
 @final

@@ -116,7 +116,7 @@ async def wait_for(event: anyio.Event, *, within: float) -> bool:
 
 
 def _is_native_cancellation() -> bool:
-    """Tell a task that was cancelled by itself from one whose anyio scope was cancelled: only the latter is repeated."""
+    """Tell a cancelled task from one in a cancelled anyio scope: only the latter is cancelled again by itself."""
     return anyio.current_effective_deadline() != -math.inf
 
 

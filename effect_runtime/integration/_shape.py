@@ -65,7 +65,7 @@ def plain(kind: Any) -> Any:
         elif isinstance(kind, TypeAliasType):
             kind = kind.__value__
         else:
-            return kind
+            return NoneType if kind is None else kind
 
 
 def is_attrs(kind: Any) -> bool:
@@ -155,7 +155,7 @@ def _walk(kind: Any, path: str, flat: bool, within: tuple[Any, ...]) -> Iterator
         yield from _union(kind, path, flat, within)
     elif origin is tuple:
         yield from _tuple(kind, path, flat, within)
-    elif kind in (None, NoneType):
+    elif kind is NoneType:
         yield from _nesting("None is no value of a field", path, flat)
     elif origin in ARRAYS | TABLES:
         yield from _collection(kind, origin, path, flat, within)

@@ -1,0 +1,1 @@
+"""Domain events, their queue, and the effect that emits one."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from effect_runtime.app._app import App
+from effect_runtime.app._app import App as App
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._plan import Profile
 
-__all__ = ["AllDeadLetters", "App", "Profile"]
+__all__ = [
+    "AllDeadLetters",
+    "Profile",
+]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from effect_runtime.dispatch._announce import HasEventsAndOutbox, announce
-from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction
-from effect_runtime.dispatch._context import Context
-from effect_runtime.dispatch._dispatcher import Dispatcher, OutsideUnit, atomic
+from effect_runtime.dispatch._announce import HasEventsAndOutbox
+from effect_runtime.dispatch._announce import announce as announce
+from effect_runtime.dispatch._binding import Binding
+from effect_runtime.dispatch._binding import ReadTransaction as ReadTransaction
+from effect_runtime.dispatch._binding import Transaction as Transaction
+from effect_runtime.dispatch._context import Context as Context
+from effect_runtime.dispatch._dispatcher import Dispatcher, OutsideUnit
+from effect_runtime.dispatch._dispatcher import atomic as atomic
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validate
 from effect_runtime.dispatch._home import NOTHING, Home, Services, deliveries_of, entries_of, reactions_of
 from effect_runtime.dispatch._ports import (
@@ -22,13 +26,20 @@ from effect_runtime.dispatch._refused import (
     CommitUnknown,
     Conflict,
     DeadlineExceeded,
-    Forbidden,
-    Invalid,
     NotDone,
-    Refused,
     StoreUnavailable,
 )
-from effect_runtime.dispatch._request import Diagnostic, MessageContext, Principal, anonymous
+from effect_runtime.dispatch._refused import (
+    Forbidden as Forbidden,
+)
+from effect_runtime.dispatch._refused import (
+    Invalid as Invalid,
+)
+from effect_runtime.dispatch._refused import (
+    Refused as Refused,
+)
+from effect_runtime.dispatch._request import Diagnostic, MessageContext, anonymous
+from effect_runtime.dispatch._request import Principal as Principal
 from effect_runtime.dispatch._signature import Signature
 from effect_runtime.dispatch._subscription import Subscription, SubscriptionHandler, Verdict
 from effect_runtime.dispatch._territory import foreign_faults, import_modules, owner_of
@@ -44,39 +55,30 @@ __all__ = [
     "CommandIdReused",
     "CommitUnknown",
     "Conflict",
-    "Context",
     "DeadlineExceeded",
     "Diagnostic",
     "Dispatcher",
     "DomainHandler",
-    "Forbidden",
     "HasEventsAndOutbox",
     "Home",
-    "Invalid",
     "Ledger",
     "MessageContext",
     "NotDone",
     "OutsideUnit",
     "Policy",
-    "Principal",
     "Query",
-    "ReadTransaction",
-    "Refused",
     "Services",
     "Signature",
     "Store",
     "StoreUnavailable",
     "Subscription",
     "SubscriptionHandler",
-    "Transaction",
     "TransportInterpreter",
     "UnitOfWork",
     "UnitStore",
     "Validate",
     "Verdict",
-    "announce",
     "anonymous",
-    "atomic",
     "context_faults",
     "deliveries_of",
     "entries_of",

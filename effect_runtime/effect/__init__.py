@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from effect_runtime.effect._block import Block, do
+from effect_runtime.effect._block import Block
+from effect_runtime.effect._block import do as do
 from effect_runtime.effect._eff import (
-    A,
+    A as A,
+)
+from effect_runtime.effect._eff import (
     Ask,
     Bind,
     Die,
-    Do,
-    E,
-    Eff,
     Fail,
     Fold,
     Map,
@@ -18,11 +18,28 @@ from effect_runtime.effect._eff import (
     Pure,
     WriteYieldFrom,
     die,
-    fail,
-    from_result,
-    succeed,
 )
-from effect_runtime.effect._exit import Cancelled, Died, Exit, Failed, Succeeded
+from effect_runtime.effect._eff import (
+    Do as Do,
+)
+from effect_runtime.effect._eff import (
+    E as E,
+)
+from effect_runtime.effect._eff import (
+    Eff as Eff,
+)
+from effect_runtime.effect._eff import (
+    fail as fail,
+)
+from effect_runtime.effect._eff import (
+    from_result as from_result,
+)
+from effect_runtime.effect._eff import (
+    succeed as succeed,
+)
+from effect_runtime.effect._exit import Cancelled, Died, Exit
+from effect_runtime.effect._exit import Failed as Failed
+from effect_runtime.effect._exit import Succeeded as Succeeded
 from effect_runtime.effect._frames import (
     Acquire,
     Attempt,
@@ -37,20 +54,32 @@ from effect_runtime.effect._frames import (
     Timeout,
     Uninterruptible,
     acquire,
-    attempt,
-    catch,
     defer,
     ensure,
     exit_of,
-    guard,
     local,
     or_else,
-    provide,
-    recover,
-    require,
     scoped,
     timeout,
     uninterruptible,
+)
+from effect_runtime.effect._frames import (
+    attempt as attempt,
+)
+from effect_runtime.effect._frames import (
+    catch as catch,
+)
+from effect_runtime.effect._frames import (
+    guard as guard,
+)
+from effect_runtime.effect._frames import (
+    provide as provide,
+)
+from effect_runtime.effect._frames import (
+    recover as recover,
+)
+from effect_runtime.effect._frames import (
+    require as require,
 )
 from effect_runtime.effect._lift import (
     FromAsync,
@@ -73,18 +102,22 @@ from effect_runtime.effect._parallel import (
     Race,
     Validate,
     cancel,
-    for_each,
     fork,
-    gather,
     join,
     race,
     validate,
 )
-from effect_runtime.effect._schedule import Repeat, Retry, Schedule, repeat, retry
+from effect_runtime.effect._parallel import (
+    for_each as for_each,
+)
+from effect_runtime.effect._parallel import (
+    gather as gather,
+)
+from effect_runtime.effect._schedule import Repeat, Retry, repeat, retry
+from effect_runtime.effect._schedule import Schedule as Schedule
 from effect_runtime.effect._signal import Raised
 
 __all__ = [
-    "A",
     "Acquire",
     "Ask",
     "Attempt",
@@ -98,14 +131,10 @@ __all__ = [
     "Defer",
     "Die",
     "Died",
-    "Do",
-    "E",
-    "Eff",
     "Ensure",
     "Exit",
     "ExitOf",
     "Fail",
-    "Failed",
     "Fiber",
     "Fold",
     "ForEach",
@@ -127,45 +156,31 @@ __all__ = [
     "Raised",
     "Repeat",
     "Retry",
-    "Schedule",
     "Scoped",
-    "Succeeded",
     "TimedOut",
     "Timeout",
     "Uninterruptible",
     "Validate",
     "WriteYieldFrom",
     "acquire",
-    "attempt",
     "cancel",
-    "catch",
     "defer",
     "die",
-    "do",
     "ensure",
     "exit_of",
-    "fail",
-    "for_each",
     "fork",
     "from_async",
     "from_blocking",
     "from_future_result",
     "from_maybe",
-    "from_result",
     "from_sync",
-    "gather",
-    "guard",
     "join",
     "local",
     "or_else",
-    "provide",
     "race",
-    "recover",
     "repeat",
-    "require",
     "retry",
     "scoped",
-    "succeed",
     "timeout",
     "uninterruptible",
     "validate",

@@ -5,7 +5,13 @@ Nothing here leaves a context; what does is the chapter `integration`.
 
 from __future__ import annotations
 
-from effect_runtime.events._domain_event import DomainEvent, declared_failures
-from effect_runtime.events._queue import Events, HasEvents, emit
+from effect_runtime.events._domain_event import DomainEvent as DomainEvent
+from effect_runtime.events._domain_event import declared_failures
+from effect_runtime.events._queue import Events as Events
+from effect_runtime.events._queue import HasEvents
+from effect_runtime.events._queue import emit as emit
 
-__all__ = ["DomainEvent", "Events", "HasEvents", "declared_failures", "emit"]
+__all__ = [
+    "HasEvents",
+    "declared_failures",
+]

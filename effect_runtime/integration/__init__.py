@@ -17,17 +17,23 @@ from effect_runtime.integration._envelope import Envelope
 from effect_runtime.integration._fields import FieldError, FieldErrors
 from effect_runtime.integration._identity import Payload, WireIdentity
 from effect_runtime.integration._message import decode_message, encode_message
-from effect_runtime.integration._outbox import HasOutbox, Outbox, publish
+from effect_runtime.integration._outbox import HasOutbox
+from effect_runtime.integration._outbox import Outbox as Outbox
+from effect_runtime.integration._outbox import publish as publish
 from effect_runtime.integration._partition import partition
 from effect_runtime.integration._registry import EventRegistry, decode_event, event_key, make_envelope
 from effect_runtime.integration._shape import value_record
 from effect_runtime.integration._topic import (
-    Topic,
+    Topic as Topic,
+)
+from effect_runtime.integration._topic import (
     event_identity,
-    integration_event,
     topic_events,
     topic_name,
     upcaster,
+)
+from effect_runtime.integration._topic import (
+    integration_event as integration_event,
 )
 from effect_runtime.integration._transport import Features, Message, Receive, Transport
 from effect_runtime.integration._verification import event_faults, registry_faults, topic_faults
@@ -40,10 +46,8 @@ __all__ = [
     "FieldErrors",
     "HasOutbox",
     "Message",
-    "Outbox",
     "Payload",
     "Receive",
-    "Topic",
     "Transport",
     "WireIdentity",
     "decode_event",
@@ -56,10 +60,8 @@ __all__ = [
     "event_identity",
     "event_key",
     "fingerprint",
-    "integration_event",
     "make_envelope",
     "partition",
-    "publish",
     "registry_faults",
     "storable",
     "structure_all",

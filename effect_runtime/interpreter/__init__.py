@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from effect_runtime.interpreter._frames import perform_live
 from effect_runtime.interpreter._host import Blocking, Entropy, Host, Time, system_host
 from effect_runtime.interpreter._interceptors import (
     Inject,
@@ -13,8 +14,9 @@ from effect_runtime.interpreter._interceptors import (
     stub,
     trace,
 )
-from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run, run_exit, run_sync
-from effect_runtime.interpreter._frames import perform_live
+from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run_sync
+from effect_runtime.interpreter._interpreter import run as run
+from effect_runtime.interpreter._interpreter import run_exit as run_exit
 from effect_runtime.interpreter._strand import Perform
 from effect_runtime.interpreter._traceback import relink
 
@@ -35,8 +37,6 @@ __all__ = [
     "perform_live",
     "record",
     "relink",
-    "run",
-    "run_exit",
     "run_sync",
     "stub",
     "system_host",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from effect_runtime.runtime._operation import ask, operation
+from effect_runtime.runtime._operation import ask as ask
+from effect_runtime.runtime._operation import operation as operation
 from effect_runtime.runtime._services import Clock, Ids, Random, SystemClock, SystemIds, SystemRandom
 
-__all__ = ["Clock", "Ids", "Random", "SystemClock", "SystemIds", "SystemRandom", "ask", "operation"]
+__all__ = [
+    "Clock",
+    "Ids",
+    "Random",
+    "SystemClock",
+    "SystemIds",
+    "SystemRandom",
+]

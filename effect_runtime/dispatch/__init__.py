@@ -8,10 +8,16 @@ from effect_runtime.dispatch._binding import Binding
 from effect_runtime.dispatch._binding import ReadTransaction as ReadTransaction
 from effect_runtime.dispatch._binding import Transaction as Transaction
 from effect_runtime.dispatch._context import Context as Context
-from effect_runtime.dispatch._dispatcher import Dispatcher, OutsideUnit
+from effect_runtime.dispatch._dispatcher import Dispatcher
+from effect_runtime.dispatch._dispatcher import OutsideUnit as OutsideUnit
 from effect_runtime.dispatch._dispatcher import atomic as atomic
-from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validate
-from effect_runtime.dispatch._home import NOTHING, Home, Services, deliveries_of, entries_of, reactions_of
+from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validator
+from effect_runtime.dispatch._home import NOTHING as NOTHING
+from effect_runtime.dispatch._home import Home as Home
+from effect_runtime.dispatch._home import Services as Services
+from effect_runtime.dispatch._home import deliveries_of as deliveries_of
+from effect_runtime.dispatch._home import entries_of as entries_of
+from effect_runtime.dispatch._home import reactions_of as reactions_of
 from effect_runtime.dispatch._ports import (
     Answer,
     AuditEntry,
@@ -42,11 +48,12 @@ from effect_runtime.dispatch._request import Diagnostic, MessageContext, anonymo
 from effect_runtime.dispatch._request import Principal as Principal
 from effect_runtime.dispatch._signature import Signature
 from effect_runtime.dispatch._subscription import Subscription, SubscriptionHandler, Verdict
-from effect_runtime.dispatch._territory import foreign_faults, import_modules, owner_of
-from effect_runtime.dispatch._verification import context_faults
+from effect_runtime.dispatch._territory import foreign_faults as foreign_faults
+from effect_runtime.dispatch._territory import import_modules as import_modules
+from effect_runtime.dispatch._territory import owner_of as owner_of
+from effect_runtime.dispatch._verification import context_faults as context_faults
 
 __all__ = [
-    "NOTHING",
     "Access",
     "Answer",
     "AuditEntry",
@@ -60,14 +67,11 @@ __all__ = [
     "Dispatcher",
     "DomainHandler",
     "HasEventsAndOutbox",
-    "Home",
     "Ledger",
     "MessageContext",
     "NotDone",
-    "OutsideUnit",
     "Policy",
     "Query",
-    "Services",
     "Signature",
     "Store",
     "StoreUnavailable",
@@ -76,14 +80,7 @@ __all__ = [
     "TransportInterpreter",
     "UnitOfWork",
     "UnitStore",
-    "Validate",
+    "Validator",
     "Verdict",
     "anonymous",
-    "context_faults",
-    "deliveries_of",
-    "entries_of",
-    "foreign_faults",
-    "import_modules",
-    "owner_of",
-    "reactions_of",
 ]

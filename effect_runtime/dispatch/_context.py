@@ -15,7 +15,7 @@ from typing import Any, Generic, Never, cast, overload
 from typing_extensions import TypeVar
 
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction, persistent
-from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validate, body_of
+from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validator, body_of
 from effect_runtime.dispatch._ports import Store
 from effect_runtime.dispatch._signature import definition_faults, place_of
 from effect_runtime.dispatch._subscription import Poison, Start, Subscription, patient
@@ -75,7 +75,7 @@ class Context(Generic[R, N]):
         return self._reads
 
     def command(
-        self, *, access: Access[R] | None = None, validate: Validate | None = None
+        self, *, access: Access[R] | None = None, validate: Validator | None = None
     ) -> Callable[[Callable[[C], Program[A, F, R]]], Command[C, A, F, R]]:
         """Register the handler of a command.
 
@@ -95,7 +95,7 @@ class Context(Generic[R, N]):
         return register
 
     def query(
-        self, *, access: Access[N] | None = None, validate: Validate | None = None
+        self, *, access: Access[N] | None = None, validate: Validator | None = None
     ) -> Callable[[Callable[[C], Program[A, F, N]]], Query[C, A, F, N]]:
         """Register the handler of a query; `access` and `validate` as for a command."""
 

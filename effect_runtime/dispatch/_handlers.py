@@ -30,7 +30,7 @@ Policy: TypeAlias = "Callable[[Principal, Any], bool | Eff[bool, Any, R]]"
 Access: TypeAlias = "Literal['public', 'internal'] | Policy[R]"
 """Who may use a handler. `internal`: only the application itself, and other handlers of the context."""
 
-Validate: TypeAlias = Callable[[Any], Iterable[FieldError]]
+Validator: TypeAlias = Callable[[Any], Iterable[FieldError]]
 """Find every wrong field of a message, beside what its type checks already."""
 
 
@@ -43,7 +43,7 @@ class _Handler:
     function: Callable[[Any], Program[Any, Any, Any]]
     body: Callable[[Any], Eff[Any, Any, Any]]
     access: Access[Any]
-    validate: Validate | None
+    validate: Validator | None
 
     @property
     def title(self) -> str:

@@ -39,6 +39,14 @@ async def confirm(suspect: BaseException, seen: int) -> None:
         raise suspect
 
 
+def insist(suspect: BaseException, seen: int) -> None:
+    """Make a native cancellation meet the program at its next wait too, as one by a cancel scope does by itself."""
+    if not isinstance(suspect, asyncio.CancelledError) or _is_from_scope(suspect):
+        return
+    if _native_cancellations() > seen:
+        _ask_again(suspect)
+
+
 async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
     """Await `coroutine` to its end, even while asyncio's own `Task.cancel()` is called: that is seen afterwards.
 
@@ -70,7 +78,8 @@ class _Unbroken(Generic[T]):
                     return result
                 thrown = yield from self._wait(waited)
         finally:
-            self._ask_again()
+            if self._cancelled is not None:
+                _ask_again(self._cancelled)
 
     def _wait(self, waited: Any) -> Generator[Any, None, BaseException | None]:
         """Wait for what the coroutine yielded; return what to throw into it."""
@@ -78,7 +87,7 @@ class _Unbroken(Generic[T]):
             try:
                 yield None
             except asyncio.CancelledError as cancelled:
-                return cancelled if self._is_from_scope(cancelled) else None
+                return cancelled if self._is_to_pass(cancelled) else None
             return None
         waited._asyncio_future_blocking = False
         while not waited.done():
@@ -87,23 +96,28 @@ class _Unbroken(Generic[T]):
             try:
                 yield from proxy
             except asyncio.CancelledError as cancelled:
-                if self._is_from_scope(cancelled):
+                if self._is_to_pass(cancelled):
                     waited.cancel(cancelled.args[0])
         return None
 
-    def _is_from_scope(self, cancelled: asyncio.CancelledError) -> bool:
+    def _is_to_pass(self, cancelled: asyncio.CancelledError) -> bool:
         """Say whether a cancel scope inside asks; keep what the host asks for later."""
-        if cancelled.args and str(cancelled.args[0]).startswith(_ANYIO):
+        if _is_from_scope(cancelled):
             return True
         self._cancelled = cancelled
         return False
 
-    def _ask_again(self) -> None:
-        """Let the task see, at its next wait, the cancellation that was kept from it; its count stays as it was."""
-        task = asyncio.current_task()
-        if self._cancelled is not None and task is not None:
-            task.uncancel()
-            task.cancel(*self._cancelled.args)
+
+def _is_from_scope(cancelled: asyncio.CancelledError) -> bool:
+    return bool(cancelled.args) and str(cancelled.args[0]).startswith(_ANYIO)
+
+
+def _ask_again(cancelled: asyncio.CancelledError) -> None:
+    """Let the task see the cancellation at its next wait; the count of its cancellations stays as it was."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+        task.cancel(*cancelled.args)
 
 
 def _library() -> str | None:

@@ -173,7 +173,8 @@ def _unwind(strand: Strand) -> Effect:
             if top.gi_frame is not None:  # It is still alive: the error did not come from itself.
                 try:
                     eff = top.throw(error)
-                    _warn_if_cut_off(strand, eff)
+                    if strand.suspect is not None:
+                        _go_on_cancelled(strand, eff)
                     return eff  # type: ignore[no-any-return]  # edge: checked when it is evaluated
                 except StopIteration as stop:
                     stack.pop()
@@ -188,8 +189,11 @@ def _unwind(strand: Strand) -> Effect:
         del error  # Its traceback holds this frame: together they would be a cycle.
 
 
-def _warn_if_cut_off(strand: Strand, eff: Effect) -> None:
-    if strand.machine.debug and strand.suspect is not None and type(eff) is not Pure:
+def _go_on_cancelled(strand: Strand, eff: Effect) -> None:
+    """Let an effect of an `except` or `finally` run under the pending cancellation, as awaits do there."""
+    assert strand.suspect is not None
+    _cancellation.insist(strand.suspect, strand.baseline)
+    if strand.machine.debug and type(eff) is not Pure:
         warning = RunningWarning(
             strand.place(),
             "an effect runs while the program is being cancelled, so its first wait will cut it off.",

@@ -316,7 +316,7 @@ def test_a_dynamic_door_may_hold_values_already() -> None:
 
 
 def test_every_field_that_is_wrong_is_told_at_once() -> None:
-    """Types, nested types, missing fields, validators of ids and of each field, nested validators: all in one answer."""
+    """Types, missing fields, validators of ids, of each field and of nested records: all in one answer."""
     fields = {
         "count": 0,
         "name": "ab",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks._environments import EnvironmentUnavailable
-from benchmarks._observe import NOISE_ROUNDS, ROUNDS, WorkerFailed, WrongResult, compare
+from benchmarks._observe import WorkerFailed, WrongResult, compare
 from benchmarks._page import write_page
 from benchmarks._registry import WORKLOADS
 from benchmarks._results import Row, row_of, skipped_row, write
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     return int(failed)
 
 
-def _measured(workload: Workload, *, rounds: int) -> Row:
+def _measured(workload: Workload, *, rounds: int | None) -> Row:
     try:
-        comparison = compare(workload, rounds=rounds, noise_rounds=min(rounds, NOISE_ROUNDS))
+        comparison = compare(workload, rounds=rounds)
     except EnvironmentUnavailable as unavailable:
         return skipped_row(workload, str(unavailable))
     write(comparison)
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run; all of them if none is named")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"observations of each side (default {ROUNDS})")
+    parser.add_argument("--rounds", type=int, help="observations of each side, instead of each workload's own number")
     parser.add_argument("--write-docs", action="store_true", help="write the table of docs/benchmarks.md and stop")
     return parser
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from ast import literal_eval
 from datetime import UTC, datetime
+from math import ceil
 from time import perf_counter
 
 from attrs import frozen
@@ -17,8 +18,8 @@ from benchmarks._environments import ROOT, interpreter_of
 from benchmarks._workload import Interval, Side, Verdict, Workload, median_interval, noise_of, ratio_interval
 
 SEED = 20_240_607
-ROUNDS = 11
-NOISE_ROUNDS = 7
+NOISE_SHARE = 2 / 3
+"""Rounds of theirs against theirs, for each round of ours against theirs."""
 WORKER = "from benchmarks._worker import main; main()"
 OBSERVATION_DEADLINE_SECONDS = 600
 
@@ -56,14 +57,15 @@ class Comparison:
     pythons: tuple[str, str]
 
 
-def compare(workload: Workload, *, rounds: int = ROUNDS, noise_rounds: int = NOISE_ROUNDS) -> Comparison:
-    """Observe both sides of a workload and judge them.
+def compare(workload: Workload, *, rounds: int | None = None) -> Comparison:
+    """Observe both sides of a workload, in as many rounds as it names itself or as are asked for, and judge them.
 
     Raises `EnvironmentUnavailable`, `WrongResult` or `WorkerFailed`.
     """
     began, start = datetime.now(UTC), perf_counter()
     pythons = (interpreter_of(workload.ours.environment), interpreter_of(workload.theirs.environment))
-    same = _interleaved(workload, workload.theirs, workload.theirs, noise_rounds)
+    rounds = rounds or workload.rounds
+    same = _interleaved(workload, workload.theirs, workload.theirs, ceil(rounds * NOISE_SHARE))
     pairs = _interleaved(workload, workload.ours, workload.theirs, rounds)
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     noise = noise_of(ratio_interval([a for a, _ in same], [b for _, b in same], seed=SEED))

@@ -125,6 +125,7 @@ MEMORY = tuple(
         count=LINKS,
         expected=itself,
         chapter="memory",
+        rounds=3,
     )
     for side in ("left", "right")
 )

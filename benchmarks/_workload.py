@@ -63,6 +63,8 @@ class Workload:
     expected: Callable[[int], object]
     """What both sides must answer when they are asked for so many."""
     chapter: Literal["interpreter", "peers", "memory", "import", "durable"] = "interpreter"
+    rounds: int = 11
+    """How many observations of each side are enough: few where the figure hardly varies."""
 
 
 @frozen

@@ -30,7 +30,7 @@ def test_an_observation_is_the_figure_of_a_fresh_process() -> None:
 def test_a_wrong_answer_is_refused_however_fast_it_came() -> None:
     """A fast wrong program has no figure."""
     with pytest.raises(WrongResult) as caught:
-        compare(evolve(WORKLOAD, ours=WRONG), rounds=1, noise_rounds=1)
+        compare(evolve(WORKLOAD, ours=WRONG), rounds=1)
     assert str(caught.value) == (
         "play: tests.benchmarks.sides:wrong answered 4, not 3. Correct the program, then measure."
     )
@@ -45,7 +45,7 @@ def test_a_worker_that_raises_is_reported_with_its_traceback() -> None:
 
 def test_a_program_against_itself_has_the_ratio_one() -> None:
     """Rounds of equal figures give a ratio of one, no noise, and the target of one is met."""
-    comparison = compare(WORKLOAD, rounds=2, noise_rounds=2)
+    comparison = compare(WORKLOAD, rounds=2)
     assert (comparison.ours, comparison.theirs, comparison.same) == ((2.0, 2.0), (2.0, 2.0), ((2.0, 2.0), (2.0, 2.0)))
     assert (comparison.ratio.centre, comparison.noise, comparison.verdict) == (1.0, 0.0, True)
 

@@ -42,7 +42,7 @@ _BOOK = "id, title, isbn, author, total, on_loan"
 class SqliteBookReads:
     """Read books from the table `book`."""
 
-    session: SqliteReadSession
+    session: SqliteReadSession | SqliteSession
 
     @operation(kind="transactional")
     async def get(self, book_id: BookId) -> Result[Book, BookUnknown]:

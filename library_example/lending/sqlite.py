@@ -56,7 +56,7 @@ _LOAN = "id, patron_id, book_id, copy, borrowed_at, due_at, returned_at"
 class SqlitePatronReads:
     """Read patrons from the table `patron`."""
 
-    session: SqliteReadSession
+    session: SqliteReadSession | SqliteSession
 
     @operation(kind="transactional")
     async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
@@ -106,7 +106,7 @@ class SqlitePatrons(SqlitePatronReads):
 class SqliteLoanReads:
     """Read loans from the table `loan`."""
 
-    session: SqliteReadSession
+    session: SqliteReadSession | SqliteSession
 
     @operation(kind="transactional")
     async def of_patron(self, patron_id: PatronId) -> tuple[Loan, ...]:
@@ -159,7 +159,7 @@ class SqliteLoans(SqliteLoanReads):
 class SqliteShelfReads:
     """Read shelves from the table `shelf`."""
 
-    session: SqliteReadSession
+    session: SqliteReadSession | SqliteSession
 
     @operation(kind="transactional")
     async def get(self, book_id: BookId) -> Result[Shelf, BookUnknown]:

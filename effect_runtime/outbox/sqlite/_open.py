@@ -60,12 +60,8 @@ class OpenSqlite:
 
     def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[SqliteUnit]:
         """Give one unit of work; leaving without `commit` rolls back."""
-        return self._unit(alone)
-
-    @asynccontextmanager
-    async def _unit(self, alone: bool) -> AsyncIterator[SqliteUnit]:
         self._expect_open()
-        unit = SqliteUnit(
+        return SqliteUnit(
             self._writer,
             self._host,
             self._statements,
@@ -73,17 +69,6 @@ class OpenSqlite:
             event_limit=self._event_limit,
             thread=self._thread,
         )
-        try:
-            yield unit
-        except Exception:
-            # An answer is told when what it was read from is durable; if that is lost, the unit must run again.
-            await unit.rollback()
-            raise
-        except BaseException:
-            # Cancelled: nobody is told anything, so there is nothing to wait for.
-            unit.end()
-            raise
-        await unit.rollback()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqliteReadSession]:

@@ -1,4 +1,4 @@
-"""One unit of work on SQLite: a place in a batch, between a savepoint and its release.
+"""One unit of work on SQLite: a place in a batch. All but the first of a batch run between a savepoint and its release.
 
 It opens at its first use. What it may tell, and when, follows from what it read: a unit that saw changes of its batch
 which are not durable yet answers only when they are.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar, final
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar, final
 
 from effect_runtime.dispatch import Answer, Ledger
 from effect_runtime.errors import SavepointGone, UnitEnded
@@ -49,11 +50,11 @@ class SqliteUnit:
         self._thread = thread
         self._batch: Batch | None = None
         self._ended = False
+        # Others of the batch have changed what this unit sees, and their changes are not durable yet.
         self._read_others = False
         self._savepoints: list[int] = []
         self._opened_savepoints = 0
         self._session = SqliteSession(self, statements)
-        self._inbox = SqliteInbox(self, host)
 
     @property
     def session(self) -> SqliteSession:
@@ -63,12 +64,25 @@ class SqliteUnit:
     @property
     def inbox(self) -> SqliteInbox:
         """Return the inbox inside this unit."""
-        return self._inbox
+        return SqliteInbox(self, self._host)
 
     @property
     def is_open(self) -> bool:
         """Tell whether the transaction has been opened and has not ended."""
         return self._batch is not None and not self._ended
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):
+            # An answer is told when what it was read from is durable; if that is lost, the unit must run again.
+            await self.rollback()
+        else:
+            # Cancelled: nobody is told anything, so there is nothing to wait for.
+            self.end()
 
     async def begin(self) -> None:
         """Open the transaction unless it is open; the wait for its turn can be cancelled."""
@@ -78,7 +92,8 @@ class SqliteUnit:
             batch = await self._writer.take(alone=self._alone)
             self._batch = batch
             self._read_others = batch.members > 0
-            self._step("SAVEPOINT er_unit")
+            if self._read_others:
+                self._step("SAVEPOINT er_unit")
         elif self._batch.decided.is_set():
             # Never let a statement reach the connection outside a transaction: it would commit by itself.
             raise self._writer.lost(self._batch) from self._batch.error
@@ -164,7 +179,8 @@ class SqliteUnit:
                 event_limit=self._event_limit,
                 now=self._host.time.now(),
             )
-            self._step("RELEASE er_unit")
+            if self._read_others:
+                self._step("RELEASE er_unit")
         except BaseException:
             self.end()
             raise
@@ -188,11 +204,18 @@ class SqliteUnit:
         if batch is None or ended:
             return None
         if not batch.decided.is_set():
-            try:
-                self._writer.connection.execute("ROLLBACK TO er_unit")
-                self._writer.connection.execute("RELEASE er_unit")
-            except sqlite3.Error as error:
-                # What cannot be undone by itself is undone with the whole batch.
-                self._writer.undo(batch, error)
+            self._undo(batch)
         self._writer.leave(batch, kept=False)
         return batch
+
+    def _undo(self, batch: Batch) -> None:
+        """Undo what this unit did; as the first of its batch it has the transaction to itself and no savepoint."""
+        if not self._read_others:
+            self._writer.undo(batch, None)
+            return
+        try:
+            self._writer.connection.execute("ROLLBACK TO er_unit")
+            self._writer.connection.execute("RELEASE er_unit")
+        except sqlite3.Error as error:
+            # What cannot be undone by itself is undone with the whole batch.
+            self._writer.undo(batch, error)

@@ -1,8 +1,9 @@
 """The one writer connection: whose turn it is, which units share a transaction, and who owns its COMMIT.
 
-Units run strictly one after another, each between SAVEPOINT and RELEASE. A batch is the unit that opened the
+Units run strictly one after another. A batch is the unit that opened the
 transaction and those that were waiting when it had ended, up to a bound; it is made durable by one COMMIT on the
-store's own thread, and what it decided is told to all of them at once. Knows no table and no ledger.
+store's own thread, and what it decided is told to all of them at once. Where units came one by one, nobody is
+waited for. Knows no table and no ledger.
 
 State       | take           | leave                  | what follows
 idle        | held           | -                      |
@@ -22,6 +23,7 @@ from typing import final
 
 import anyio
 from anyio import Event
+from anyio.lowlevel import cancel_shielded_checkpoint
 from attrs import field, frozen, mutable
 
 from effect_runtime.errors import CommitUndecided, StoreClosed, StoreConflict, StoreDown, TransactionLost
@@ -84,6 +86,7 @@ class Writer:
         self._waiting: deque[_Ticket] = deque()
         self._batch: Batch | None = None
         self._idle = True
+        self._crowded = False
         self._closed = False
         self._checkpointer = checkpointer
 
@@ -99,15 +102,16 @@ class Writer:
             self._idle = False
         else:
             await self._queue(_Ticket(alone))
-        if self._batch is None:
-            try:
-                await self._open(alone)
-            except BaseException:
-                self._go_on()
-                raise
-        batch = self._batch
-        assert batch is not None  # opened above, or left open by the unit before us
-        return batch
+        if self._batch is not None:
+            return self._batch
+        try:
+            if not self._opens():
+                await self._open_patiently()
+        except BaseException:
+            self._go_on()
+            raise
+        self._batch = Batch(alone, self.connection.total_changes)
+        return self._batch
 
     async def _queue(self, ticket: _Ticket) -> None:
         self._waiting.append(ticket)
@@ -121,18 +125,21 @@ class Writer:
                 self._waiting.remove(ticket)
             raise
 
-    async def _open(self, alone: bool) -> None:
-        """Begin a transaction, waiting while another process writes."""
+    def _opens(self) -> bool:
+        """Begin a transaction; False while another process writes."""
+        try:
+            self._host.blocking.run(self.connection.execute, "BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if not is_busy(error):
+                raise (down(self.store, error) or error) from error
+            return False
+        return True
+
+    async def _open_patiently(self) -> None:
         wait = BusyWait(self.store, self._host, self._pace.busy)
         while True:
-            try:
-                self._host.blocking.run(self.connection.execute, "BEGIN IMMEDIATE")
-            except sqlite3.Error as error:
-                if not is_busy(error):
-                    raise (down(self.store, error) or error) from error
-                await wait.again()
-            else:
-                self._batch = Batch(alone, self.connection.total_changes)
+            await wait.again()
+            if self._opens():
                 return
 
     def leave(self, batch: Batch, *, kept: bool) -> None:
@@ -148,11 +155,13 @@ class Writer:
             self._go_on()
         elif batch.alone:
             self._commit(batch)
-        elif batch.room is None:
-            # Others may be about to ask in this very round of the loop: look when they have.
+        elif batch.room is not None:
+            self._next_member(batch)
+        elif self._crowded:
+            # Others were told together with us and are about to ask in this very round of the loop.
             self._loop.soon(self._gather)
         else:
-            self._next_member(batch)
+            self._gather()
 
     def _gather(self) -> None:
         batch = self._batch
@@ -187,6 +196,7 @@ class Writer:
     def _committed(self, outcome: Outcome) -> None:
         batch, self._batch = self._batch, None
         assert batch is not None  # nobody has a turn while a commit is under way
+        self._crowded = batch.members > 1 or bool(self._waiting)
         batch.error = outcome.value or outcome.error
         batch.decided.set()
         changed = self.connection.total_changes - batch.changes
@@ -202,13 +212,13 @@ class Writer:
         else:
             self._idle = True
 
-    def lose(self, batch: Batch, error: BaseException) -> None:
-        """Tell everybody in a batch that its transaction is gone."""
+    def lose(self, batch: Batch, error: BaseException | None) -> None:
+        """Tell everybody in a batch that its transaction has ended, and why."""
         batch.error = error
         batch.decided.set()
 
-    def undo(self, batch: Batch, error: BaseException) -> None:
-        """Undo a whole batch because one of its units could not be undone alone."""
+    def undo(self, batch: Batch, error: BaseException | None) -> None:
+        """Undo a whole batch: it has one unit only, or one that could not be undone alone because of `error`."""
         if self.connection.in_transaction:
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
@@ -216,7 +226,9 @@ class Writer:
 
     async def verdict(self, batch: Batch) -> None:
         """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""
-        if not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
+        if batch.decided.is_set():
+            await cancel_shielded_checkpoint()
+        elif not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
             raise CommitUndecided(self.store, waited=self._pace.verdict)
         if batch.error is not None:
             raise self.lost(batch) from batch.error

@@ -1,0 +1,260 @@
+"""What every transport must do, held to its own features.
+
+A transport's test module defines `opened()` (a running transport) and inherits these tests. Each cites its duty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from anyio import Event, create_task_group
+from anyio.lowlevel import checkpoint
+from attrs import define, field
+
+from effect_runtime.errors import DestinationUnavailable, MessageRejected, PartitionPaused
+from effect_runtime.integration import Features, Message, Transport
+
+TOPIC = "lending"
+
+
+@define
+class Received:
+    """A subscription that keeps what it accepted, and fails as often as it is told."""
+
+    bodies: list[bytes] = field(factory=list)
+    begun: list[bytes] = field(factory=list)
+    failures: list[Exception] = field(factory=list)
+    gate: Event | None = None
+
+    async def __call__(self, message: Message) -> None:
+        self.begun.append(message.body)
+        if self.gate is not None:
+            await self.gate.wait()
+        await checkpoint()
+        if self.failures:
+            raise self.failures.pop()
+        self.bodies.append(message.body)
+
+
+def message(number: int, key: str | None = "dune") -> Message:
+    """Return a message that says its number."""
+    return Message(body=str(number).encode(), key=key)
+
+
+class TransportContract:
+    """The duties of `integration.Transport`, numbered as in its docstring."""
+
+    features: Features
+
+    def opened(self) -> AbstractAsyncContextManager[Transport]:
+        """Return a transport that is running."""
+        raise AssertionError("a transport's own tests give it")
+
+    @asynccontextmanager
+    async def listened(self, received: Received) -> AsyncIterator[tuple[Transport, str]]:
+        """Give a transport and the destination of one subscription that listens."""
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, received):
+                yield transport, destination
+
+    async def test_it_is_what_it_says(self) -> None:
+        """The features that the suite goes by are the transport's own."""
+        async with self.opened() as transport:
+            assert transport.features == self.features
+
+    async def test_a_published_message_arrives_unchanged(self) -> None:
+        """Duty 1: body, key and headers are the message's own."""
+        seen: list[Message] = []
+
+        async def receive(received: Message) -> None:
+            seen.append(received)
+
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, receive):
+                sent = Message(body=b'{"a": 1}', headers={"content-type": "application/cloudevents+json"}, key="dune")
+                await transport.publish(destination, sent)
+        assert [(each.body, dict(each.headers), each.key) for each in seen] == [(sent.body, dict(sent.headers), "dune")]
+
+    async def test_publish_returns_after_acceptance_and_not_before(self) -> None:
+        """Duty 1: while the destination has not accepted, the publisher waits."""
+        received = Received(gate=Event())
+        done: list[str] = []
+
+        async def publish(transport: Transport, destination: str) -> None:
+            await transport.publish(destination, message(1))
+            done.append("published")
+
+        async with self.listened(received) as (transport, destination), create_task_group() as group:
+            group.start_soon(publish, transport, destination)
+            while not received.begun:
+                await checkpoint()
+            for _ in range(20):
+                await checkpoint()
+            assert done == []
+            assert received.gate is not None
+            received.gate.set()
+        assert (done, received.bodies) == (["published"], [b"1"])
+
+    async def test_a_destination_that_nobody_serves_is_unavailable(self) -> None:
+        """Duty 2: a commit is never marked as sent because nobody was there."""
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("nobody",))
+            with pytest.raises(DestinationUnavailable) as caught:
+                await transport.publish(destination, message(1))
+            assert caught.value.destination == destination
+
+    async def test_a_failing_subscription_has_not_accepted(self) -> None:
+        """Duty 3: `publish` raises, or the wire delivers again."""
+        received = Received(failures=[RuntimeError("the store is down")])
+        async with self.listened(received) as (transport, destination):
+            if self.features.redelivers:
+                await transport.publish(destination, message(1))
+                while received.bodies != [b"1"]:
+                    await checkpoint()
+                return
+            with pytest.raises(DestinationUnavailable, match="RuntimeError: the store is down"):
+                await transport.publish(destination, message(1))
+            assert received.bodies == []
+            await transport.publish(destination, message(1))
+            assert received.bodies == [b"1"]
+
+    async def test_trouble_keeps_its_kind(self) -> None:
+        """Duty 2: a pause stays a pause and a rejection a rejection, for the relay to tell them apart."""
+        pause = PartitionPaused("shop", topic=TOPIC, key="dune", waiting=2, bound=2)
+        for trouble in (pause, MessageRejected("shop", reason="too large")):
+            received = Received(failures=[trouble])
+            async with self.listened(received) as (transport, destination):
+                if self.features.redelivers:
+                    continue
+                with pytest.raises(type(trouble)) as caught:
+                    await transport.publish(destination, message(1))
+                assert caught.value is trouble
+
+    async def test_a_cancelled_publish_is_not_accepted_halfway(self) -> None:
+        """Duty 3: the receive ends with it, and the message may be published again."""
+        received = Received(gate=Event())
+        async with self.listened(received) as (transport, destination):
+            async with create_task_group() as group:
+                group.start_soon(transport.publish, destination, message(1))
+                while not received.begun:
+                    await checkpoint()
+                group.cancel_scope.cancel()
+            assert received.bodies == []
+            received.gate = None
+            await transport.publish(destination, message(1))
+        assert received.bodies == [b"1"]
+
+    async def test_messages_of_a_key_arrive_in_the_order_of_publishing(self) -> None:
+        """Duty 4: one after the other, as a relay publishes."""
+        received = Received()
+        async with self.listened(received) as (transport, destination):
+            for number in range(20):
+                await transport.publish(destination, message(number))
+        assert received.bodies == [str(number).encode() for number in range(20)]
+
+    async def test_keys_do_not_wait_for_one_another(self) -> None:
+        """Windows span keys: a slow one holds back none of the others."""
+        gates = {"slow": Event()}
+        done: list[str | None] = []
+
+        async def receive(received: Message) -> None:
+            if received.key in gates:
+                await gates[received.key].wait()
+            done.append(received.key)
+
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, receive), create_task_group() as group:
+                group.start_soon(transport.publish, destination, message(1, "slow"))
+                await checkpoint()
+                await transport.publish(destination, message(1, "quick"))
+                gates["slow"].set()
+        assert done == ["quick", "slow"]
+
+    async def test_leaving_waits_for_the_receive_that_runs(self) -> None:
+        """Duty 5: what was begun is finished, and nothing is begun afterwards."""
+        received = Received(gate=Event())
+        order: list[str] = []
+
+        async def publish(transport: Transport, destination: str) -> None:
+            await transport.publish(destination, message(1))
+            order.append("accepted")
+
+        async def open_later() -> None:
+            for _ in range(20):
+                await checkpoint()
+            order.append("gate")
+            assert received.gate is not None
+            received.gate.set()
+
+        async with self.opened() as transport, create_task_group() as group:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, received):
+                group.start_soon(publish, transport, destination)
+                while not received.begun:
+                    await checkpoint()
+                group.start_soon(open_later)
+            assert (order[0], received.bodies) == ("gate", [b"1"])
+            received.gate = None
+            if not self.features.durable:
+                with pytest.raises(DestinationUnavailable):
+                    await transport.publish(destination, message(2))
+        assert received.begun == [b"1"]
+
+    async def test_a_cancelled_listener_leaves_no_receive_behind(self) -> None:
+        """Duty 5: leaving under cancellation cancels what runs, and waits for its end."""
+        received = Received(gate=Event())
+        outcomes: list[str] = []
+
+        async def publish(transport: Transport, destination: str) -> None:
+            try:
+                await transport.publish(destination, message(1))
+            except DestinationUnavailable:
+                outcomes.append("unavailable")
+
+        async def listen(transport: Transport, started: Event) -> None:
+            async with transport.listening("shop", TOPIC, received):
+                started.set()
+                await Event().wait()
+
+        async with self.opened() as transport, create_task_group() as publishing:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with create_task_group() as group:
+                started = Event()
+                group.start_soon(listen, transport, started)
+                await started.wait()
+                publishing.start_soon(publish, transport, destination)
+                while not received.begun:
+                    await checkpoint()
+                group.cancel_scope.cancel()
+            if not self.features.redelivers:
+                await checkpoint()
+        assert received.bodies == []
+        assert outcomes == ([] if self.features.redelivers else ["unavailable"])
+
+    async def test_listening_may_stop_and_start_again(self) -> None:
+        """A subscription comes back after it left."""
+        received = Received()
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            for number in range(3):
+                async with transport.listening("shop", TOPIC, received):
+                    await transport.publish(destination, message(number))
+        assert received.bodies == [b"0", b"1", b"2"]
+
+    async def test_subscriptions_are_served_apart(self) -> None:
+        """A failing subscription does not keep another from its message."""
+        if not self.features.per_subscription:
+            pytest.skip("this transport has one destination for all; its broker fans out")
+        well, ill = Received(), Received(failures=[RuntimeError("ill")])
+        async with self.opened() as transport:
+            first, second = transport.destinations(TOPIC, ("well", "ill"))
+            async with transport.listening("well", TOPIC, well), transport.listening("ill", TOPIC, ill):
+                await transport.publish(first, message(1))
+                with pytest.raises(DestinationUnavailable):
+                    await transport.publish(second, message(1))
+        assert (well.bodies, ill.bodies) == ([b"1"], [])

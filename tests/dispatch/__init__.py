@@ -1,0 +1,1 @@
+"""Dispatch: contexts, the pipeline, and the unit of work, on every store and both async engines."""

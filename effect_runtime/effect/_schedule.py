@@ -13,6 +13,8 @@ from attrs import evolve, field, frozen, validators
 from effect_runtime.effect._eff import A, Eff, F, S
 
 _ZERO = timedelta(0)
+_LONGEST = timedelta(days=36_500)
+"""No wait is longer: far below what a `timedelta` can hold, so that rounding overflows nothing."""
 
 
 @final
@@ -64,11 +66,11 @@ class Schedule:
 
     def delay(self, number: int, *, chance: float = 0.0) -> timedelta:
         """Return the wait before further try `number` (1 is the first); `chance` is in [0, 1)."""
-        longest = (self.cap or timedelta.max).total_seconds()
+        longest = (_LONGEST if self.cap is None else min(self.cap, _LONGEST)).total_seconds()
         try:
             full = self.initial.total_seconds() * self.factor ** (number - 1)
         except OverflowError:
-            full = longest
+            full = longest  # A float holds less than an int: by then the wait has long stopped growing.
         return timedelta(seconds=min(full, longest) * (1.0 - self.jitter * chance))
 
     def decide(self, number: int, *, elapsed: timedelta, chance: float = 0.0) -> timedelta | None:
@@ -76,7 +78,7 @@ class Schedule:
         if self.limit is not None and number > self.limit:
             return None
         wait = self.delay(number, chance=chance)
-        if self.deadline is not None and elapsed + wait > self.deadline:
+        if self.deadline is not None and elapsed > self.deadline - wait:
             return None
         return wait
 

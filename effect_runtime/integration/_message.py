@@ -30,11 +30,13 @@ _LONGEST: Final = 65_536
 _LARGEST_VERSION: Final = 2**31 - 1
 _LARGEST_SEQUENCE: Final = 2**63 - 1
 
-REQUIRED: Final[Mapping[str, str]] = MappingProxyType(
-    {"id": "id", "source": "source", "type": "type", "topic": "topic", "correlation": "correlationid"}
-)
-OPTIONAL: Final[Mapping[str, str]] = MappingProxyType(
+_TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "id": "id",
+        "source": "source",
+        "type": "type",
+        "topic": "topic",
+        "correlation": "correlationid",
         "key": "partitionkey",
         "causation": "causationid",
         "traceparent": "traceparent",
@@ -56,10 +58,7 @@ def encode_message(envelope: Envelope) -> Message:
         "datacontenttype": "application/json",
         "time": write_datetime(envelope.time),
         "eventversion": envelope.version,
-        **{attribute: getattr(envelope, field) for field, attribute in REQUIRED.items()},
-        **{
-            attribute: value for field, attribute in OPTIONAL.items() if (value := getattr(envelope, field)) is not None
-        },
+        **{name: value for field, name in _TEXTS.items() if (value := getattr(envelope, field)) is not None},
     }
     if envelope.sequence is not None:
         # Text, because the integers of CloudEvents end at 2**31 and a sequence must not.
@@ -77,20 +76,25 @@ def decode_message(message: Message) -> Envelope:
         raise BadEnvelope("body", problem="is no JSON object", fix="Send one CloudEvent, not a batch.")
     if attributes.get("specversion") != "1.0":
         raise BadEnvelope("specversion", problem="is not '1.0'", fix='Send CloudEvents 1.0: "specversion": "1.0".')
-    required = {field: _required(attributes, attribute) for field, attribute in REQUIRED.items()}
-    optional = {field: _text(attributes, attribute) for field, attribute in OPTIONAL.items()}
-    sequence = _number(attributes, "sequence", _LARGEST_SEQUENCE)
-    if sequence is not None and optional["key"] is None:
-        raise BadEnvelope("sequence", problem="numbers no key", fix="Send it together with 'partitionkey', or not.")
-    version = _number(attributes, "eventversion", _LARGEST_VERSION)
-    return Envelope(
-        **required,
-        **optional,  # type: ignore[arg-type]  # text or None for the fields that allow None, by name
-        version=1 if version is None else version,
-        sequence=sequence,
+    envelope = Envelope(
+        id=_required(attributes, "id"),
+        source=_required(attributes, "source"),
+        type=_required(attributes, "type"),
+        version=_number(attributes, "eventversion", _LARGEST_VERSION) or 1,
+        topic=_required(attributes, "topic"),
         time=_time(attributes),
         data=_data(attributes),
+        correlation=_required(attributes, "correlationid"),
+        key=_text(attributes, "partitionkey"),
+        sequence=_number(attributes, "sequence", _LARGEST_SEQUENCE),
+        causation=_text(attributes, "causationid"),
+        traceparent=_text(attributes, "traceparent"),
+        tracestate=_text(attributes, "tracestate"),
+        tenant=_text(attributes, "tenant"),
     )
+    if envelope.sequence is not None and envelope.key is None:
+        raise BadEnvelope("sequence", problem="numbers no key", fix="Send it together with 'partitionkey', or not.")
+    return envelope
 
 
 def refuse_flaws(envelope: Envelope) -> None:
@@ -101,7 +105,7 @@ def refuse_flaws(envelope: Envelope) -> None:
 
 
 def _flaws(envelope: Envelope) -> Iterator[tuple[str, str]]:
-    for field in (*REQUIRED, *OPTIONAL):
+    for field in _TEXTS:
         value = getattr(envelope, field)
         if value is not None and (flaw := _flaw(value)):
             yield field, flaw

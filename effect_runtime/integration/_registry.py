@@ -35,6 +35,10 @@ class Reading:
     upcasters: Mapping[int, Upcaster]
 
 
+def _unique(topics: Iterable[type[Topic]]) -> tuple[type[Topic], ...]:
+    return tuple(dict.fromkeys(topics))
+
+
 @frozen
 class EventRegistry:
     """Know every event of some topics, by each of its names on the wire.
@@ -43,7 +47,7 @@ class EventRegistry:
     with the topics is for `registry_faults` to say: here an event without identity is an error.
     """
 
-    topics: tuple[type[Topic], ...] = field(converter=tuple)
+    topics: tuple[type[Topic], ...] = field(converter=_unique)
     _entries: Mapping[str, Reading] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

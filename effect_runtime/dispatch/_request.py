@@ -5,6 +5,7 @@ Knows nothing of sessions, tokens or HTTP: a door builds a `Principal` from what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -12,12 +13,17 @@ from attrs import field, frozen
 SYSTEM = "system:"
 
 
+def _frozen(roles: Iterable[str]) -> frozenset[str]:
+    # A named function: mypy cannot read the parameter of a generic class as a converter's.
+    return frozenset(roles)
+
+
 @frozen
 class Principal:
     """Name who asks. `system:<id>` stands for the application itself: a subscription, a queue, a due command."""
 
     id: str
-    roles: frozenset[str] = field(factory=frozenset, converter=frozenset)
+    roles: frozenset[str] = field(factory=frozenset, converter=_frozen)
 
     @classmethod
     def system(cls, id: str) -> Principal:

@@ -22,15 +22,19 @@ class BookReads(Protocol):
 
     def get(self, book_id: BookId) -> Eff[Book, BookUnknown]:
         """Read one book."""
+        ...
 
     def search(self, text: str, *, page: int) -> Eff[tuple[Book, ...]]:
         """Read the books whose title, author or ISBN contains `text`, in any case."""
+        ...
 
     def available(self, *, page: int) -> Eff[tuple[Book, ...]]:
         """Read the books that have a copy in the house."""
+        ...
 
     def overlent(self, *, page: int) -> Eff[tuple[Book, ...]]:
         """Read the books of which more copies are out than we own."""
+        ...
 
 
 class Books(BookReads, Protocol):
@@ -41,9 +45,11 @@ class Books(BookReads, Protocol):
 
     def add(self, book: Book) -> Eff[None, IsbnTaken]:
         """Keep a new book."""
+        ...
 
     def save_counts(self, book: Book) -> Eff[None]:
         """Write the total and the copies on loan of a book that was read before."""
+        ...
 
 
 @frozen

@@ -17,6 +17,7 @@ class PatronReads(Protocol):
 
     def get(self, patron_id: PatronId) -> Eff[Patron, PatronUnknown]:
         """Read one patron."""
+        ...
 
 
 class Patrons(PatronReads, Protocol):
@@ -28,12 +29,15 @@ class Patrons(PatronReads, Protocol):
 
     def add(self, patron: Patron) -> Eff[None, EmailTaken]:
         """Register a new patron."""
+        ...
 
     def block(self, patron_id: PatronId, blocked: bool) -> Eff[None, PatronUnknown]:
         """Block a patron or lift the block."""
+        ...
 
     def count_loans(self, patron_id: PatronId, change: int) -> Eff[None]:
         """Add `change` to the number of a patron's active loans."""
+        ...
 
 
 class LoanReads(Protocol):
@@ -41,9 +45,11 @@ class LoanReads(Protocol):
 
     def of_patron(self, patron_id: PatronId) -> Eff[tuple[Loan, ...]]:
         """Read all loans of one patron, oldest first."""
+        ...
 
     def open_of(self, book_id: BookId) -> Eff[tuple[Loan, ...]]:
         """Read the loans of one book that are still open, oldest first."""
+        ...
 
 
 class Loans(LoanReads, Protocol):
@@ -54,9 +60,11 @@ class Loans(LoanReads, Protocol):
 
     def get(self, loan_id: LoanId) -> Eff[Loan, LoanUnknown]:
         """Read one loan."""
+        ...
 
     def save(self, loan: Loan) -> Eff[None]:
         """Write a loan, new or changed."""
+        ...
 
 
 class ShelfReads(Protocol):
@@ -64,6 +72,7 @@ class ShelfReads(Protocol):
 
     def get(self, book_id: BookId) -> Eff[Shelf, BookUnknown]:
         """Read the shelf of one book."""
+        ...
 
 
 class Shelves(ShelfReads, Protocol):
@@ -71,6 +80,7 @@ class Shelves(ShelfReads, Protocol):
 
     def save(self, shelf: Shelf) -> Eff[None]:
         """Write a shelf, new or changed."""
+        ...
 
 
 @frozen

@@ -289,7 +289,7 @@ class LibraryMachine(RuleBasedStateMachine):
                 evolve(patron, active_loans=len(held)), loans
             )
             assert len(held) <= 5
-        for id, book in self.model.books.items():
-            state = self.read(get_shelf(GetShelf(id)))
-            assert state == ShelfState(lent.Shelf(book_id=id, copies=book.total), self.model.out(id))
+        for book in self.model.books.values():
+            state = self.read(get_shelf(GetShelf(book.id)))
+            assert state == ShelfState(lent.Shelf(book_id=book.id, copies=book.total), self.model.out(book.id))
             assert len({loan.copy for loan in state.out}) == len(state.out)

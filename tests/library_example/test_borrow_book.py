@@ -9,7 +9,8 @@ import pytest
 from attrs import frozen
 from returns.result import Success
 
-from effect_runtime import Died, Eff, Events, Failed, Outbox, Succeeded, run_exit, succeed
+from effect_runtime import Eff, Events, Failed, Outbox, Succeeded, run_exit, succeed
+from effect_runtime.effect import Died
 from effect_runtime.errors import DryRun
 from effect_runtime.interpreter import Recorded, dry_run, live, record, stub
 from library_example.contracts import BookBorrowed, BookId, LendingEvents, LoanId, PatronId

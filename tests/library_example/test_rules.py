@@ -29,13 +29,8 @@ class OverSqlite(LibraryMachine):
         return library(folder)
 
 
-class TestRulesOverMemory(OverMemory.TestCase):
-    """Whatever is asked, the library in memory answers as the model does."""
+TestRulesOverMemory = OverMemory.TestCase
+TestRulesOverMemory.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
-    settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-
-
-class TestRulesOverSqlite(OverSqlite.TestCase):
-    """Whatever is asked, the library over SQLite answers as the model does, also after restarts."""
-
-    settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestRulesOverSqlite = OverSqlite.TestCase
+TestRulesOverSqlite.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Never, NewType, Protocol, TypeAlias
 
 from attrs import field, frozen
-from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession, SqliteStore
 from returns.result import Failure, Result, Success
 
 from effect_runtime import (
@@ -33,6 +32,7 @@ from effect_runtime import (
     integration_event,
     operation,
 )
+from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession, SqliteStore
 from effect_runtime.runtime import Clock
 from effect_runtime.transports import InProcess
 
@@ -98,9 +98,11 @@ class Patients(Protocol):
 
     def get(self, patient_id: PatientId) -> Eff[Patient, PatientUnknown]:
         """Read one patient."""
+        ...
 
     def remove(self, patient_id: PatientId) -> Eff[None]:
         """Forget a patient."""
+        ...
 
 
 class Beds(Protocol):
@@ -108,6 +110,7 @@ class Beds(Protocol):
 
     def free(self, bed_id: BedId) -> Eff[None, BedNotOccupied]:
         """Free a taken bed."""
+        ...
 
 
 @frozen
@@ -134,6 +137,7 @@ class Censuses(Protocol):
 
     def now(self) -> Eff[Census]:
         """Read it."""
+        ...
 
 
 @frozen
@@ -188,6 +192,7 @@ class Webhook(Protocol):
 
     def bed_released(self, key: str, bed_id: BedId) -> Eff[None]:
         """Tell that a bed is free."""
+        ...
 
 
 @frozen

@@ -70,31 +70,40 @@ class UnitOfWork(Protocol[S_co]):
     @property
     def session(self) -> S_co:
         """Return the store's session, through which adapters read and write in this transaction."""
+        ...
 
     @property
     def is_open(self) -> bool:
         """Tell whether the transaction has been opened and has not ended."""
+        ...
 
     async def begin(self) -> None:
         """Open the transaction unless it is open."""
+        ...
 
     async def claim(self, command_id: str, fingerprint: bytes) -> Answer | None:
         """Claim a command id, or return what its twin has answered."""
+        ...
 
     async def savepoint(self) -> int:
         """Open a savepoint and return its number."""
+        ...
 
     async def release(self, savepoint: int) -> None:
         """End a savepoint and keep what was done in it."""
+        ...
 
     async def rollback_to(self, savepoint: int) -> None:
         """End a savepoint and undo what was done in it."""
+        ...
 
     async def commit(self, ledger: Ledger) -> tuple[Envelope, ...]:
         """Write the ledger, commit durably and return the events with their numbers."""
+        ...
 
     async def rollback(self) -> None:
         """Undo everything."""
+        ...
 
 
 class UnitStore(Protocol[S_co, Q_co]):
@@ -105,15 +114,19 @@ class UnitStore(Protocol[S_co, Q_co]):
 
         `alone` asks for a transaction that is shared with no other unit's commit.
         """
+        ...
 
     def reading(self) -> AbstractAsyncContextManager[Q_co]:
         """Give one read session that sees one consistent snapshot and cannot write."""
+        ...
 
     async def answer(self, command_id: str) -> Answer | None:
         """Read a stored answer, outside any unit."""
+        ...
 
     async def audit(self, entry: AuditEntry) -> None:
         """Write one audit entry in a transaction of its own and wait until it is durable."""
+        ...
 
 
 class Store(Protocol[S_co, Q_co]):
@@ -122,9 +135,11 @@ class Store(Protocol[S_co, Q_co]):
     @property
     def name(self) -> str:
         """Return what names this store in messages, for example its file."""
+        ...
 
     def opened(self, host: Host) -> AbstractAsyncContextManager[UnitStore[S_co, Q_co]]:
         """Open the store, migrate it if it is asked to, close it on the way out."""
+        ...
 
 
 class TransportInterpreter(Protocol):
@@ -138,9 +153,12 @@ class TransportInterpreter(Protocol):
     @property
     def durable(self) -> bool:
         """Tell whether collected events survive a crash right after the commit."""
+        ...
 
     def rows(self, events: Sequence[Envelope]) -> tuple[Envelope, ...]:
         """Return the events to write in the unit's transaction."""
+        ...
 
     async def committed(self, events: Sequence[Envelope]) -> None:
         """Act on events whose unit has committed."""
+        ...

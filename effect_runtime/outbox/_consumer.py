@@ -48,6 +48,7 @@ class ConsumerStore(InboxStore, Protocol):
 
     def version(self) -> int:
         """Return a number that grows when any process has committed."""
+        ...
 
 
 @frozen(kw_only=True)

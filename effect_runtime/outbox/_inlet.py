@@ -33,6 +33,7 @@ class Deliver(Protocol):
 
     async def __call__(self, event: Any, envelope: Envelope, *, admit: Admit) -> Exit[Any, Any]:
         """Deliver one event."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -65,6 +66,7 @@ class SubscriptionDispatch(Protocol):
         self, subscription: Subscription[Any], event: Any, envelope: Envelope, *, admit: Admit
     ) -> Exit[Any, Any]:
         """Deliver one event to one subscription."""
+        ...
 
 
 def inlet_of(subscription: Subscription[Any], dispatcher: SubscriptionDispatch, *, tenant: str | None = None) -> Inlet:

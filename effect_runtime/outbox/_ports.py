@@ -79,23 +79,29 @@ class RelayStore(Protocol):
 
     async def register(self, routes: Sequence[Route]) -> None:
         """Remember the routes; known ones are left as they are."""
+        ...
 
     async def claim(
         self, *, owner: str, lanes: int, events: int, lease: timedelta, destinations: Sequence[str]
     ) -> tuple[Claimed, ...]:
         """Lend up to `lanes` due lanes of these destinations, each with up to `events` events."""
+        ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
         """Record outcomes; return the stale ones."""
+        ...
 
     async def next_due(self, destinations: Sequence[str]) -> datetime | None:
         """Return when the next unblocked lane is due or its lease ends; None when nothing waits."""
+        ...
 
     async def backlog(self, destinations: Sequence[str], *, limit: int) -> int:
         """Count the events that these destinations have not accepted yet, counting no further than `limit`."""
+        ...
 
     def version(self) -> int:
         """Return a number that grows when any process has committed; cheap enough to poll each few milliseconds."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -181,24 +187,31 @@ class Inbox(Protocol):
 
     async def state(self, address: Address) -> InboxState:
         """Read what is known of an event and its key."""
+        ...
 
     async def settled(self, address: Address, outcome: str) -> None:
         """Record that this event is done for this subscription: applied, ignored, skipped or discarded."""
+        ...
 
     async def hold(self, waiting: Waiting) -> None:
         """Keep an event until its turn or its next attempt."""
+        ...
 
     async def drop(self, address: Address) -> None:
         """Remove a waiting row."""
+        ...
 
     async def next_in_line(self, subscription: str, topic: str, key: str) -> Waiting | None:
         """Return the waiting event with the lowest number of one key."""
+        ...
 
     async def bury(self, letter: DeadLetter) -> None:
         """Store a dead letter."""
+        ...
 
     async def unblock(self, subscription: str, topic: str, key: str) -> None:
         """Let a blocked key move again."""
+        ...
 
 
 class InboxUnit(UnitOfWork[object], Protocol):
@@ -207,6 +220,7 @@ class InboxUnit(UnitOfWork[object], Protocol):
     @property
     def inbox(self) -> Inbox:
         """Return the inbox inside this transaction."""
+        ...
 
 
 class InboxStore(Protocol):
@@ -214,6 +228,7 @@ class InboxStore(Protocol):
 
     def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[InboxUnit]:
         """Give one unit of work with its inbox."""
+        ...
 
     async def claim_waiting(
         self, *, owner: str, limit: int, lease: timedelta, subscriptions: Sequence[str]
@@ -222,12 +237,15 @@ class InboxStore(Protocol):
 
         Rows of other subscriptions are left alone: another process of the same store may know them.
         """
+        ...
 
     async def next_waiting(self, subscriptions: Sequence[str]) -> datetime | None:
         """Return when the next waiting row of these is due or its lease ends; None when none will be."""
+        ...
 
     async def stale_gaps(self, older_than: timedelta) -> tuple[Waiting, ...]:
         """Return events held for a gap longer than this, for health reports."""
+        ...
 
 
 class DeadLetterStore(Protocol):
@@ -237,9 +255,11 @@ class DeadLetterStore(Protocol):
         self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
     ) -> tuple[DeadLetter, ...]:
         """List dead letters, oldest first."""
+        ...
 
     async def dead_letter(self, id: str) -> DeadLetter | None:
         """Read one dead letter."""
+        ...
 
     async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
         """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key.
@@ -249,3 +269,4 @@ class DeadLetterStore(Protocol):
         free a blocked key's successors, in order: after a replay they stay behind the head until it is settled.
         Returns False when it was not `dead` any more.
         """
+        ...

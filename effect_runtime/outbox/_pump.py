@@ -34,21 +34,27 @@ class Source(Protocol[T]):
 
     async def claim(self, free: int) -> Sequence[T]:
         """Lend up to `free` items."""
+        ...
 
     async def work(self, item: T) -> None:
         """Do one item."""
+        ...
 
     async def flush(self) -> None:
         """Record the outcomes of finished items."""
+        ...
 
     async def close(self) -> None:
         """Record all outcomes and give everything back."""
+        ...
 
     async def due_in(self) -> float | None:
         """Return the seconds until the next item is due."""
+        ...
 
     def version(self) -> int:
         """Return a number that grows with every commit."""
+        ...
 
 
 def _recovery() -> Schedule:

@@ -111,12 +111,15 @@ class Notes(Protocol):
 
     def put(self, key: str, value: int) -> Eff[None]:
         """Keep a note."""
+        ...
 
     def get(self, key: str) -> Eff[int, Missing]:
         """Read a note."""
+        ...
 
     def all(self) -> Eff[tuple[tuple[str, int], ...]]:
         """Read all notes in order."""
+        ...
 
 
 class MemoryNotes:
@@ -169,9 +172,11 @@ class Post(Protocol):
 
     def send(self, text: str) -> Eff[None]:
         """Send a letter; twice is two letters."""
+        ...
 
     def set_flag(self, text: str) -> Eff[None]:
         """Set a flag; twice is once."""
+        ...
 
 
 @define

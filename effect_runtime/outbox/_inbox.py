@@ -144,7 +144,7 @@ def replay_address(waiting: Waiting) -> Address:
 
     The event itself is settled, so its own row cannot tell twins of one replay apart.
     """
-    stamp = waiting.since.isoformat()
+    stamp = f"{waiting.since.isoformat()}-{len(waiting.history)}"
     return evolve(waiting.address, event=f"{waiting.address.event}#replayed-{stamp}", key=None, sequence=None)
 
 

@@ -19,7 +19,7 @@ from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from effect_runtime.errors import DestinationUnavailable, StoreDown
+from effect_runtime.errors import DestinationUnavailable, MessageRejected, StoreDown
 from effect_runtime.integration import Envelope, encode_message
 from effect_runtime.outbox import Consumer, Pace, Relay
 from tests.outbox.world import QUICK, World, commit, event, numbered, steps, until, worlds
@@ -84,7 +84,8 @@ class History:
         """Lose a publish before it arrives."""
         await anyio.lowlevel.checkpoint()
         if self.flaws.get(f"before {envelope.id}"):
-            self.flaws[f"before {envelope.id}"].pop()
+            if self.flaws[f"before {envelope.id}"].pop() == "breaks":
+                raise MessageRejected(destination, reason="unroutable", event=envelope.id)
             raise DestinationUnavailable(destination, reason="lost on the way")
 
     async def after(self, destination: str, envelope: Envelope) -> None:

@@ -1,0 +1,1 @@
+"""One contract for every store: each test cites the numbered duty of the port that it holds the store to."""

@@ -16,6 +16,7 @@ from effect_runtime.app._catalogue import Catalogue
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._live import Live, opened
 from effect_runtime.app._plan import Plan, Profile
+from effect_runtime.app._site import Counts
 from effect_runtime.app._verification import app_faults
 from effect_runtime.dispatch import (
     Binding,
@@ -214,6 +215,11 @@ class App:
         """Look at delivery on each store, by the store's name."""
         live = self._expect_live("health")
         return {site.name: await site.health(live.plan) for site in live.sites.values()}
+
+    def counts(self) -> dict[str, Counts]:
+        """Return what relays and consumers have done since the application began to run, by the store's name."""
+        live = self._expect_live("counts")
+        return {site.name: site.counts for site in live.sites.values()}
 
     async def settled(self) -> None:
         """Wait until every committed event has arrived or waits for a later attempt: for tests and scripts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from effect_runtime.app._plan import Plan
 from effect_runtime.dispatch import (
@@ -25,17 +25,30 @@ from effect_runtime.events import declared_failures
 from effect_runtime.integration import topic_name
 from effect_runtime.outbox import (
     Consumer,
+    ConsumerCounts,
     DeadLetters,
     DeliveryStore,
     Health,
     ImmediateInterpreter,
     OutboxInterpreter,
     Relay,
+    RelayCounts,
     Route,
     Wake,
     health,
     inlet_of,
 )
+
+
+@frozen(kw_only=True)
+class Counts:
+    """What the relay and the consumer of one store have done in this process since it began to run.
+
+    All are zero for a loop that this process does not run.
+    """
+
+    relay: RelayCounts = RelayCounts()
+    consumer: ConsumerCounts = ConsumerCounts()
 
 
 @define(eq=False)
@@ -70,6 +83,14 @@ class Site:
             await self.relay.calm()
         if self.consumer is not None:
             await self.consumer.calm()
+
+    @property
+    def counts(self) -> Counts:
+        """Return what its loops have done."""
+        return Counts(
+            relay=RelayCounts() if self.relay is None else self.relay.counts,
+            consumer=ConsumerCounts() if self.consumer is None else self.consumer.counts,
+        )
 
     async def health(self, plan: Plan) -> Health:
         """Look at delivery on this store."""

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar, final
 
 import anyio
 import anyio.lowlevel
-import sniffio
 
 T = TypeVar("T")
 
@@ -23,8 +22,8 @@ def is_cancellation(error: BaseException | None) -> bool:
     """Say whether `error` is how the running event loop cancels a task."""
     if error is None or isinstance(error, Exception):
         return False
-    library = _library()
-    return library is not None and isinstance(error, anyio.get_cancelled_exc_class())
+    kind = _cancellation_kind()
+    return kind is not None and isinstance(error, kind)
 
 
 def baseline() -> int:
@@ -52,7 +51,7 @@ async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Cancel scopes work inside as ever. `asyncio.timeout` does not: its cancellation cannot be told from the host's.
     """
-    if _library() != "asyncio":
+    if _cancellation_kind() is not asyncio.CancelledError:
         return await coroutine
     return await _Unbroken(coroutine)
 
@@ -120,15 +119,16 @@ def _ask_again(cancelled: asyncio.CancelledError) -> None:
         task.cancel(*cancelled.args)
 
 
-def _library() -> str | None:
+def _cancellation_kind() -> type[BaseException] | None:
+    """Return how the running event loop cancels, if one runs. Asked of anyio: sniffio is no dependency of either."""
     try:
-        return sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
+        return anyio.get_cancelled_exc_class()
+    except RuntimeError:
         return None
 
 
 def _native_cancellations() -> int:
-    if _library() != "asyncio":
+    if _cancellation_kind() is not asyncio.CancelledError:
         return 0
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()

@@ -57,7 +57,7 @@ class Inject:
     after: bool = field(default=False, kw_only=True)
 
 
-def stub(answers: Mapping[Any, Callable[..., Any]]) -> Interceptor:
+def stub(answers: Mapping[Any, Any]) -> Interceptor:
     """Answer operations instead of performing them, keyed by the port's (or the adapter's) method.
 
     An answer is called with the operation's arguments and returns what the port's method would: an effect; or a

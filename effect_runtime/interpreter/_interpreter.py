@@ -20,7 +20,7 @@ from effect_runtime.interpreter._interceptors import Interceptor
 from effect_runtime.interpreter._loop import unfold
 from effect_runtime.interpreter._outcome import note
 from effect_runtime.interpreter._strand import Machine, Perform, Runtime, Strand
-from effect_runtime.interpreter._traceback import relink
+from effect_runtime.interpreter._traceback import block_line, relink
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -119,6 +119,10 @@ class Interpreter:
                 return stop.value
             except Raised as signal:
                 raise _unhandled(signal) from None
+            except RuntimeError as error:
+                if not _is_want_of_loop(error):
+                    raise
+                raise Suspended(block_line(error.__traceback__)) from error
             place = strand.place()
             unfolding.close()
             raise Suspended(place)
@@ -134,6 +138,14 @@ class Interpreter:
     def _tidy(self, error: BaseException) -> None:
         if not self.debug:
             relink(error)
+
+
+def _is_want_of_loop(error: RuntimeError) -> bool:
+    """Say whether a library that waits complained, before it waited, that there is nothing to wait on.
+
+    asyncio, anyio and trio have no class in common for it, and no name but these words.
+    """
+    return "event loop" in str(error) or "async context" in str(error)
 
 
 def _unhandled(signal: Raised) -> UnhandledFailure:

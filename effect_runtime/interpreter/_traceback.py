@@ -5,6 +5,7 @@ Knows where this library lives; knows no effect.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from types import TracebackType
@@ -43,6 +44,16 @@ def user_frames(traceback: TracebackType | None) -> TracebackType | None:
     for entry in reversed(kept):
         linked = TracebackType(linked, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return linked or traceback
+
+
+def block_line(traceback: TracebackType | None) -> str:
+    """Return the line of the innermost do-block in a traceback, for people."""
+    found = "the program"
+    for entry in _entries(traceback):
+        code = entry.tb_frame.f_code
+        if code.co_flags & inspect.CO_GENERATOR and not code.co_filename.startswith(_LIBRARY):
+            found = f"{code.co_filename}:{entry.tb_lineno} in {code.co_qualname}"
+    return found
 
 
 def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:

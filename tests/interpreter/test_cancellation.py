@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Never
 
 import anyio
@@ -161,6 +162,10 @@ def balanced(journal: list[str]) -> bool:
     return sorted(opened) == sorted(closed) and len(set(closed)) == len(closed)
 
 
+def _cancel(task: asyncio.Task[str]) -> None:
+    task.cancel()
+
+
 async def count_awaits() -> int:
     """Run the program undisturbed and count its awaits."""
     world = World(lambda: None, -1)
@@ -174,8 +179,9 @@ async def test_cancellation_at_every_await_is_seen_and_leaves_nothing_open() -> 
     total = await count_awaits()
     assert total > 50
     for number in range(1, total + 1):
-        with anyio.CancelScope() as host:
-            world = World(host.cancel, number)
+        host = anyio.CancelScope()
+        world = World(host.cancel, number)
+        with host:
             await run(program(world))
         assert (number, host.cancelled_caught, "end" in world.journal) == (number, True, False)
         assert (number, balanced(world.journal)) == (number, True)
@@ -186,9 +192,9 @@ async def test_native_cancellation_at_every_await_is_seen_and_leaves_nothing_ope
     """`Task.cancel()` at await n, finalizers included, breaks no finalizer and is not swallowed, for every n."""
     total = await count_awaits()
     for number in range(1, total + 1):
-        task: asyncio.Task[str]
-        world = World(lambda: task.cancel() and None, number)
-        task = asyncio.create_task(run(program(world)))  # noqa: B023  # awaited before the next round
+        world = World(lambda: None, number)
+        task = asyncio.create_task(run(program(world)))
+        world.strike = partial(_cancel, task)
         await asyncio.wait([task])
         assert (number, task.cancelled(), "end" in world.journal) == (number, True, False)
         assert (number, balanced(world.journal)) == (number, True)
@@ -196,8 +202,9 @@ async def test_native_cancellation_at_every_await_is_seen_and_leaves_nothing_ope
 
 async def test_run_exit_lets_the_hosts_cancellation_through() -> None:
     """No exit is made of a cancellation: the host sees it."""
-    with anyio.CancelScope() as host:
-        world = World(host.cancel, 1)
+    host = anyio.CancelScope()
+    world = World(host.cancel, 1)
+    with host:
         await run_exit(world.step())
         world.journal.append("never")
     assert (host.cancelled_caught, world.journal) == (True, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Never
 
 import anyio
 import anyio.lowlevel
@@ -196,7 +196,8 @@ async def test_7_a_failure_passes_a_million_frames() -> None:
 async def test_8_release_is_not_skipped_and_order_is_kept() -> None:
     """An exception in the body releases; gathered results keep their order."""
     journal: list[str] = []
-    managed = scoped(acquire(succeed("r"), lambda it: from_sync(journal.append, f"close {it}")).then(collapse()))
+    opened: Eff[str, Never, HasShelf] = acquire(succeed("r"), lambda it: from_sync(journal.append, f"close {it}"))
+    managed = scoped(opened.then(collapse()))
     exit = await run_exit(managed, reading())
     assert (type(exit).__name__, journal) == ("Died", ["close r"])
 
@@ -212,13 +213,13 @@ def test_10_an_async_def_is_refused_where_it_is_defined() -> None:
     async def coroutine() -> int:
         return 1
 
-    def plain(self: object) -> int:
+    def plain(self: object, /) -> int:
         return 1
 
     with pytest.raises(AsyncBlock, match=r"coroutine \(.*test_peer_faults\.py:\d+\) is an async def"):
         do(coroutine)  # type: ignore[arg-type]  # the slip under test
     with pytest.raises(OperationNotAsync, match="plain is not one"):
-        operation(kind="local")(plain)  # type: ignore[call-overload]  # the slip under test
+        operation(kind="local")(plain)  # type: ignore[arg-type]  # the slip under test
 
 
 async def test_a_port_of_effects_is_satisfied_by_an_adapter_of_async_methods() -> None:

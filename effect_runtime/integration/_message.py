@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -45,6 +46,8 @@ _TEXTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Fields of an `Envelope` that are text, and the CloudEvents attributes that carry them."""
+
+_texts_of: Final = attrgetter(*_TEXTS)
 
 
 def encode_message(envelope: Envelope) -> Message:
@@ -99,9 +102,29 @@ def decode_message(message: Message) -> Envelope:
 
 def refuse_flaws(envelope: Envelope) -> None:
     """Raise `errors.Unserializable` with every attribute that could not be read back."""
+    if _plainly_sound(envelope):
+        return
     flaws = dict(_flaws(envelope))
     if flaws:
         raise Unserializable(f"The envelope of {envelope.type!r}", faults=flaws)
+
+
+def _plainly_sound(envelope: Envelope) -> bool:
+    """Tell in one look that nothing is wrong; False asks for the closer look."""
+    present = [value for value in _texts_of(envelope) if value is not None]
+    try:
+        text = "".join(present)
+    except TypeError:
+        return False
+    sequence = envelope.sequence
+    return (
+        "" not in present
+        and len(text) <= _LONGEST
+        and text.isprintable()
+        and envelope.time.tzinfo is UTC
+        and 1 <= envelope.version <= _LARGEST_VERSION
+        and (sequence is None or 1 <= sequence <= _LARGEST_SEQUENCE)
+    )
 
 
 def _flaws(envelope: Envelope) -> Iterator[tuple[str, str]]:

@@ -100,7 +100,7 @@ async def rows(session: AnySession | AnyReadSession) -> dict[str, str]:
     """Read all rows of the user's."""
     if isinstance(session, MemorySession | MemoryReadSession):
         return dict(session.table("rows"))
-    return {key: value for key, value in await session.fetch_all("SELECT key, value FROM rows ORDER BY key")}
+    return dict(await session.fetch_all("SELECT key, value FROM rows ORDER BY key"))
 
 
 async def committed(store: AnyStore) -> dict[str, str]:

@@ -1,0 +1,319 @@
+"""Both stores give the same answers to any history of the same operations.
+
+The operations are data that Hypothesis draws and shrinks; each runs on both stores and every answer is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import pytest
+from attrs import define, evolve, field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from effect_runtime.dispatch import Ledger
+from effect_runtime.outbox._ports import Address, Claimed, Route, Settlement, Waiting, WaitingReason
+from effect_runtime.outbox.memory import MemoryStore
+from tests.outbox.stores.world import (
+    LEASE,
+    NOTHING,
+    AnyStore,
+    AnyUnit,
+    ManualTime,
+    a_letter,
+    an_answer,
+    an_audit,
+    an_event,
+    claim,
+    put,
+    rows,
+    sqlite_store,
+    still_host,
+)
+
+pytestmark = pytest.mark.anyio
+
+DESTINATIONS = ("catalog", "mail")
+SUBSCRIPTIONS = ("catalog.loans", "mail.loans")
+
+keys = st.sampled_from(["a", "b", None])
+numbers = st.integers(1, 4)
+
+
+@define
+class Run:
+    """One store under test and what the operations have to remember about it."""
+
+    store: AnyStore
+    time: ManualTime
+    claims: list[Claimed] = field(factory=list)
+    made: int = 0
+
+    def new_id(self) -> str:
+        """Return an id for a new event."""
+        self.made += 1
+        return f"e-{self.made}"
+
+
+@frozen
+class Publish:
+    """Commit or abort a unit with rows and events; part of it inside a savepoint that may be undone."""
+
+    events: Sequence[str | None]
+    row: str
+    undone: str | None
+    commits: bool
+    answers: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        async with run.store.unit() as unit:
+            answer = await unit.claim(self.row, b"print")
+            await put(unit.session, self.row, "kept")
+            if self.undone is not None:
+                savepoint = await unit.savepoint()
+                await put(unit.session, self.undone, "undone")
+                await unit.rollback_to(savepoint)
+            seen = await rows(unit.session)
+            events = tuple(an_event(run.new_id(), key) for key in self.events)
+            if not self.commits:
+                return answer, seen
+            ledger = Ledger(
+                audit=an_audit(self.row),
+                answer=an_answer(self.row) if self.answers and answer is None else None,
+                events=events,
+            )
+            return answer, seen, await unit.commit(ledger)
+
+
+@frozen
+class Register:
+    """Register a route."""
+
+    destination: str
+    earliest: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        return await run.store.register([Route("loans", self.destination, self.earliest)])
+
+
+@frozen
+class Claim:
+    """Claim lanes and remember the loans."""
+
+    lanes: int
+    events: int
+    destinations: Sequence[str]
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        claims = await claim(run.store, lanes=self.lanes, events=self.events, destinations=self.destinations)
+        run.claims.extend(claims)
+        return claims
+
+
+@frozen
+class Settle:
+    """Settle one of the loans so far, stale or not, perhaps for the second time."""
+
+    which: int
+    accepted: int
+    then: Literal["release", "retry", "quarantine"]
+    spend: bool
+    block: bool
+    wait: int
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        if not run.claims:
+            return None
+        loan = run.claims[self.which % len(run.claims)]
+        settlement = Settlement(
+            lane=loan.lane,
+            token=loan.token,
+            accepted=min(self.accepted, len(loan.envelopes)),
+            then=self.then,
+            due=run.time.now() + timedelta(seconds=self.wait),
+            spend=self.spend,
+            error="no",
+            block=self.block,
+        )
+        return await run.store.settle([settlement])
+
+
+@frozen
+class Pass:
+    """Let time pass."""
+
+    seconds: int
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        return run.time.pass_(timedelta(seconds=self.seconds))
+
+
+@frozen
+class Receive:
+    """Do something in the inbox, in a unit that commits or not."""
+
+    what: Literal["settled", "hold", "bury", "drop", "unblock", "next"]
+    subscription: str
+    key: str | None
+    sequence: int
+    reason: WaitingReason
+    due: bool
+    blocks: bool
+    commits: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        event = f"m-{self.key}-{self.sequence}"
+        address = Address(
+            subscription=self.subscription,
+            topic="loans",
+            event=event,
+            key=self.key,
+            sequence=None if self.key is None else self.sequence,
+        )
+        async with run.store.unit() as unit:
+            before = await unit.inbox.state(address)
+            answer = await self._step(run, unit, address)
+            after = await unit.inbox.state(address)
+            if self.commits:
+                await unit.commit(NOTHING)
+        return before, answer, after
+
+    async def _step(self, run: Run, unit: AnyUnit, address: Address) -> object:
+        now = run.time.now()
+        match self.what:
+            case "settled":
+                return await unit.inbox.settled(address, "applied")
+            case "hold":
+                due = now if self.due else None
+                held = Waiting(address=address, reason=self.reason, body=b"body", since=now, due=due)
+                return await unit.inbox.hold(held)
+            case "bury":
+                letter = evolve(
+                    a_letter(address.event, self.sequence, blocks=self.blocks),
+                    id=f"letter {run.new_id()}",
+                    destination=address.subscription,
+                    key=address.key,
+                    sequence=address.sequence,
+                )
+                return await unit.inbox.bury(letter)
+            case "drop":
+                return await unit.inbox.drop(address)
+            case "unblock":
+                return await unit.inbox.unblock(address.subscription, "loans", self.key or "a")
+            case "next":
+                return await unit.inbox.next_in_line(address.subscription, "loans", self.key or "a")
+
+
+@frozen
+class ClaimWaiting:
+    """Claim waiting rows."""
+
+    limit: int
+    subscriptions: Sequence[str]
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        return await run.store.claim_waiting(
+            owner="worker", limit=self.limit, lease=LEASE, subscriptions=self.subscriptions
+        )
+
+
+@frozen
+class Close:
+    """Close one of the letters so far."""
+
+    which: int
+    state: Literal["replayed", "discarded"]
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        letters = await run.store.dead_letters(state=None)
+        if not letters:
+            return None
+        return await run.store.close_dead_letter(letters[self.which % len(letters)].id, self.state)
+
+
+named = st.lists(st.sampled_from(DESTINATIONS), min_size=1, max_size=2, unique=True)
+operations = st.one_of(
+    st.builds(
+        Publish,
+        events=st.lists(keys, max_size=3),
+        row=st.sampled_from("xyz"),
+        undone=st.none() | st.sampled_from("xyz"),
+        commits=st.integers(0, 4).map(bool),
+        answers=st.booleans(),
+    ),
+    st.builds(Register, st.sampled_from(DESTINATIONS), st.booleans()),
+    st.builds(Claim, lanes=st.integers(1, 4), events=st.integers(1, 3), destinations=named),
+    st.builds(
+        Settle,
+        which=st.integers(0, 9),
+        accepted=st.integers(0, 3),
+        then=st.sampled_from(["release", "retry", "quarantine"]),
+        spend=st.booleans(),
+        block=st.booleans(),
+        wait=st.integers(0, 20),
+    ),
+    st.builds(Pass, st.sampled_from([1, 10, 40])),
+    st.builds(
+        Receive,
+        what=st.sampled_from(["settled", "hold", "bury", "drop", "unblock", "next"]),
+        subscription=st.sampled_from(SUBSCRIPTIONS),
+        key=keys,
+        sequence=numbers,
+        reason=st.sampled_from(WaitingReason),
+        due=st.booleans(),
+        blocks=st.booleans(),
+        commits=st.integers(0, 4).map(bool),
+    ),
+    st.builds(
+        ClaimWaiting,
+        limit=st.integers(1, 3),
+        subscriptions=st.lists(st.sampled_from(SUBSCRIPTIONS), min_size=1, max_size=2, unique=True),
+    ),
+    st.builds(Close, which=st.integers(0, 9), state=st.sampled_from(["replayed", "discarded"])),
+)
+
+
+async def everything(store: AnyStore) -> dict[str, Any]:
+    """Return all that a store can be asked."""
+    async with store.reading() as session:
+        kept = await rows(session)
+    return {
+        "rows": kept,
+        "answers": [await store.answer(id) for id in "xyz"],
+        "audit": await store.audit_trail(),
+        "due": [await store.next_due([destination]) for destination in DESTINATIONS],
+        "backlog": [await store.backlog([destination], limit=7) for destination in DESTINATIONS],
+        "waiting": [await store.next_waiting([subscription]) for subscription in SUBSCRIPTIONS],
+        "gaps": await store.stale_gaps(timedelta(seconds=5)),
+        "letters": await store.dead_letters(state=None),
+    }
+
+
+@settings(max_examples=60)
+@given(history=st.lists(operations, max_size=25))
+async def test_memory_and_sqlite_agree_on_every_history(history: list[Any]) -> None:
+    """Whatever is done, in whatever order, no caller can tell the stores apart."""
+    one, two = ManualTime(), ManualTime()
+    with TemporaryDirectory() as folder:
+        file = sqlite_store(Path(folder), commits="inline")
+        async with MemoryStore().opened(still_host(one)) as memory, file.opened(still_host(two)) as sqlite:
+            first, second = Run(memory, one), Run(sqlite, two)
+            for operation in history:
+                assert await operation.on(first) == await operation.on(second), operation
+                # No two moments are alike, so "oldest first" has one meaning.
+                one.pass_(timedelta(microseconds=1))
+                two.pass_(timedelta(microseconds=1))
+            assert await everything(memory) == await everything(sqlite)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 from anyio import CancelScope, current_time, get_current_task
+from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import define
 
 from effect_runtime.dispatch._home import Home
@@ -27,6 +28,7 @@ from effect_runtime.errors import (
 )
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox
+from effect_runtime.interpreter import running_line
 
 _UNDOING = timedelta(seconds=30)
 """How long undoing a savepoint may take before the whole unit is given up."""
@@ -170,15 +172,14 @@ class Unit:
             self.running = None
             return value
         except (StoreConflict, TransactionLost, StoreDown) as error:
-            self._interrupt(error)
-            raise
+            await self._abandon(error)
         finally:
             self.turn.leave()
 
     async def _settle(self) -> None:
         """Bring the transaction to where the program is: open, claimed, one savepoint for each level."""
         if self.interruption is not None:
-            raise self.interruption
+            await self._abandon(self.interruption)
         try:
             if not self.is_open:
                 await self.transaction.begin()
@@ -188,8 +189,7 @@ class Unit:
                 if savepoint.number is None:
                     savepoint.number = await self.transaction.savepoint()
         except (StoreConflict, TransactionLost, StoreDown) as error:
-            self._interrupt(error)
-            raise
+            await self._abandon(error)
         self.settled = True
 
     async def _claim(self) -> None:
@@ -199,14 +199,15 @@ class Unit:
         answer = await self.transaction.claim(command_id, fingerprint)
         self.claim = None
         if answer is not None:
-            raise self._interrupt(Answered(answer))
+            await self._abandon(Answered(answer))
 
-    def _interrupt(self, error: Exception) -> Exception:
+    async def _abandon(self, error: Exception) -> NoReturn:
+        """End the unit's program by a cancellation, which no broad `except` in its body can outlive."""
         if self.interruption is None:
             self.interruption = error
-            # Cancelled as well, so that no broad `except` in the body can carry on behind the unit's back.
             self.scope.cancel()
-        return error
+        await checkpoint_if_cancelled()
+        raise error  # shielded, so the cancellation has to wait
 
     async def _keep(self, savepoint: Savepoint) -> None:
         if savepoint.number is not None:
@@ -223,22 +224,28 @@ class Unit:
             self.savepoints.remove(savepoint)
         self.events.cut(savepoint.events)
         self.outbox.cut(savepoint.outbox)
-        if savepoint.number is None or self.interruption is not None:
-            return
+        if savepoint.number is None or self.interruption is not None or self.scope.cancel_called:
+            return  # the whole unit will be rolled back
+        failure: Exception = RollbackFailed(what, reason="the store did not answer in time")
         # Shielded: rows of a cancelled savepoint must be gone before the program around it goes on.
         with CancelScope(shield=True, deadline=_deadline(_UNDOING)):
             try:
-                if not self.turn.take():
-                    await self.turn.wait()
-                try:
-                    await self.transaction.rollback_to(savepoint.number)
-                finally:
-                    self.turn.leave()
+                await self._roll_back_to(savepoint.number)
+                return
+            except (StoreConflict, TransactionLost, StoreDown) as error:
+                failure = error
             except Exception as error:
                 failure = RollbackFailed(what, reason=f"{type(error).__name__}: {error}")
-                raise self._interrupt(_why(error, failure)) from cause
-            return
-        raise self._interrupt(RollbackFailed(what, reason="the store did not answer in time")) from cause
+        failure.__cause__ = cause
+        await self._abandon(failure)
+
+    async def _roll_back_to(self, number: int) -> None:
+        if not self.turn.take():
+            await self.turn.wait()
+        try:
+            await self.transaction.rollback_to(number)
+        finally:
+            self.turn.leave()
 
     def _note_external(self, operation: Operation) -> None:
         if not operation.method.idempotent and self.irreversible is None:
@@ -260,12 +267,8 @@ class Unit:
 
     def _diagnose(self, kind: DiagnosticKind, operation: Operation, problem: str, advice: str) -> None:
         subject = f"{operation.place(self.runtime)}: {problem}"
-        place = "line unknown"
+        place = running_line() or "line unknown"
         self.home.diagnose(Diagnostic(kind=kind, command=self.title, subject=subject, place=place, advice=advice))
-
-
-def _why(error: Exception, failure: RollbackFailed) -> Exception:
-    return error if isinstance(error, (StoreConflict, TransactionLost, StoreDown)) else failure
 
 
 def _deadline(after: timedelta | None) -> float:

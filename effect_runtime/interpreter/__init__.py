@@ -19,6 +19,7 @@ from effect_runtime.interpreter._interpreter import run as run
 from effect_runtime.interpreter._interpreter import run_exit as run_exit
 from effect_runtime.interpreter._strand import Perform
 from effect_runtime.interpreter._traceback import relink
+from effect_runtime.interpreter._where import running_line
 
 __all__ = [
     "Blocking",
@@ -37,6 +38,7 @@ __all__ = [
     "perform_live",
     "record",
     "relink",
+    "running_line",
     "run_sync",
     "stub",
     "system_host",

@@ -31,7 +31,7 @@ from effect_runtime import (
     integration_event,
     operation,
 )
-from effect_runtime.dispatch import AuditEntry, Diagnostic
+from effect_runtime.dispatch import AuditEntry, Diagnostic, TransportInterpreter
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Interceptor
 from effect_runtime.outbox import RecordingInterpreter
@@ -229,6 +229,7 @@ class Bench:
     store: TroubledStore
     post: LoggedPost = field(factory=LoggedPost)
     recorded: RecordingInterpreter = field(factory=RecordingInterpreter)
+    transport: TransportInterpreter | None = None
     diagnostics: list[Diagnostic] = field(factory=list)
 
     @classmethod
@@ -265,7 +266,7 @@ class Bench:
         app = App(
             "bench",
             contexts=[binding],
-            transport=self.recorded,
+            transport=self.transport or self.recorded,
             interceptors=interceptors,
             diagnostics=self.diagnostics.append,
         )

@@ -11,7 +11,7 @@ from benchmarks._observe import observe
 from benchmarks._registry import WORKLOADS
 from benchmarks._workload import Side, Workload
 
-SMALL = 200
+SMALL = 100
 SIDES = [
     pytest.param(workload, side, id=f"{workload.name}-{who}")
     for workload in WORKLOADS.values()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from effect_runtime import App
+from effect_runtime.interpreter import Interceptor
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.transports import InProcess
@@ -16,11 +18,12 @@ from library_example.lending import sqlite as lending_sqlite
 from library_example.lending.handlers import lending
 
 
-def library(folder: Path) -> App:
+def library(folder: Path, *, interceptors: Sequence[Interceptor] = ()) -> App:
     """Describe the library over two SQLite files in `folder`, one for each context."""
     return App(
         "library",
         wire=InProcess(),
+        interceptors=interceptors,
         contexts=[
             catalog.bind(
                 catalog_sqlite.make_catalog,
@@ -36,11 +39,12 @@ def library(folder: Path) -> App:
     )
 
 
-def library_in_memory() -> App:
+def library_in_memory(*, interceptors: Sequence[Interceptor] = ()) -> App:
     """Describe the library without files; it forgets everything when it stops."""
     return App(
         "library",
         wire=InProcess(),
+        interceptors=interceptors,
         contexts=[
             catalog.bind(catalog_memory.make_catalog, catalog_memory.make_catalog_reads, store=MemoryStore("catalog")),
             lending.bind(lending_memory.make_lending, lending_memory.make_lending_reads, store=MemoryStore("lending")),

@@ -40,17 +40,18 @@ class Telling:
 
     def remark(self, text: str) -> None:
         """Print a paragraph."""
-        print("\n" + "\n".join(wrap(text, WIDTH)), flush=True)
+        print("\n" + "\n".join(wrap(text, WIDTH, break_on_hyphens=False)), flush=True)
 
     def step(self, text: str) -> None:
         """Begin the next step."""
         self.steps += 1
-        print(f"\n{self.steps:>2}  {text}", flush=True)
+        first, *rest = wrap(text, WIDTH - 4)
+        print(f"\n{self.steps:>2}  {first}", *(f"    {line}" for line in rest), sep="\n", flush=True)
 
     def line(self, label: str, *texts: str) -> None:
         """Print one fact, with its label on the left; more texts go below each other."""
         for text in texts or ("none",):
-            for part in wrap(text, WIDTH - LABEL - 4) or [""]:
+            for part in wrap(text, WIDTH - LABEL - 4, break_on_hyphens=False) or [""]:
                 print(f"    {label:<{LABEL}}{part}", flush=True)
                 label = ""
 
@@ -66,7 +67,9 @@ class Telling:
         self.headline("What was claimed, and what was seen")
         width = max(len(claim.text) for claim in self.claims)
         for claim in self.claims:
-            print(f"    {claim.text:<{width}}  {claim.seen!s:<12} {'ok' if claim.holds else 'FAILED'}")
+            print(f"{'  ok  ' if claim.holds else 'FAILED'}  {claim.text:<{width}}  {claim.seen}")
+            if not claim.holds:
+                print(f"{'':8}{'as told':<{width}}  {claim.expected}")
         failed = sum(not claim.holds for claim in self.claims)
         print(f"\n{len(self.claims)} claims, {failed} failed.", flush=True)
         return failed == 0

@@ -1,0 +1,166 @@
+"""The running library as the story watches it: through its doors, its counters, and one interceptor.
+
+Knows how to look and to compare; what happens is told in `__main__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anyio import fail_after
+from attrs import define, field, frozen
+
+from effect_runtime import App, DomainEvent, Eff, Principal, Topic
+from effect_runtime.effect import Operation
+from effect_runtime.interpreter import Perform
+from library_example.app import library
+from library_example.catalog.handlers import GetBook, get_book
+from library_example.catalog.ports import CatalogRuntime
+from library_example.contracts import BookId, PatronId
+from library_example.lending.handlers import GetPatronLoans, GetShelf, get_patron_loans, get_shelf
+from library_example.lending.ports import LendingRuntime
+from library_example.telling import Telling
+
+A = TypeVar("A")
+
+STAFF = Principal("desk", roles=frozenset({"staff"}))
+SECONDS = 25
+"""How long one run of the library may take before the story has failed; it takes about a second."""
+
+
+@frozen
+class Cast:
+    """Who and what the story is about."""
+
+    book: BookId
+    ann: PatronId
+    bob: PatronId
+
+
+@frozen(kw_only=True)
+class State:
+    """What the contexts know: the catalog of its copies, lending of its shelf and of two patrons' active loans."""
+
+    copies: int
+    on_loan: int
+    shelf: int
+    out: int
+    ann: int = 0
+    bob: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.on_loan}/{self.copies} on loan, {self.out}/{self.shelf} out, Ann {self.ann}, Bob {self.bob}"
+
+
+@frozen
+class Told:
+    """How many integration events were committed, accepted where they go, and absorbed there."""
+
+    committed: int = 0
+    delivered: int = 0
+    absorbed: int = 0
+
+    def __str__(self) -> str:
+        return f"committed {self.committed}, delivered {self.delivered}, absorbed {self.absorbed}"
+
+    def since(self, before: Told) -> Told:
+        """Return what came after `before`."""
+        return Told(
+            self.committed - before.committed,
+            self.delivered - before.delivered,
+            self.absorbed - before.absorbed,
+        )
+
+
+@define
+class Witness:
+    """An interceptor that takes down what each context's commands do, and passes everything on."""
+
+    operations: dict[str, list[str]] = field(factory=dict)
+    emitted: list[str] = field(factory=list)
+    published: list[str] = field(factory=list)
+
+    def intercept(self, perform: Perform) -> Perform:
+        """Wrap the way in which operations are performed."""
+
+        async def witnessed(operation: Operation, runtime: Any) -> Any:
+            name = {LendingRuntime: "lending", CatalogRuntime: "catalog"}.get(type(runtime))
+            if name is not None and operation.kind != "dispatch":
+                self.operations.setdefault(name, []).append(operation.place(runtime))
+            self.emitted += [type(one).__name__ for one in operation.args if isinstance(one, DomainEvent)]
+            self.published += [type(one).__name__ for one in operation.args if isinstance(one, Topic)]
+            return await perform(operation, runtime)
+
+        return witnessed
+
+
+@define
+class Scene:
+    """One run of the library. `told` is how many events there were when the last step ended."""
+
+    telling: Telling
+    app: App
+    witness: Witness
+    told: Told = Told()
+
+    async def ask(self, eff: Eff[A, Any, Any]) -> A:
+        """Send what must succeed, as a member of the staff."""
+        return await self.app.run(eff, principal=STAFF)
+
+    async def state(self, cast: Cast) -> State:
+        """Ask both contexts what they know."""
+        book = await self.ask(get_book(GetBook(cast.book)))
+        shelf = await self.ask(get_shelf(GetShelf(cast.book)))
+        ann = await self.ask(get_patron_loans(GetPatronLoans(cast.ann)))
+        bob = await self.ask(get_patron_loans(GetPatronLoans(cast.bob)))
+        return State(
+            copies=book.total,
+            on_loan=book.on_loan,
+            shelf=shelf.shelf.copies,
+            out=len(shelf.out),
+            ann=ann.patron.active_loans,
+            bob=bob.patron.active_loans,
+        )
+
+    def counts(self) -> Told:
+        """Read the counters of relays and consumers."""
+        counts = self.app.counts().values()
+        return Told(
+            len(self.witness.published),
+            sum(each.relay.accepted for each in counts),
+            sum(each.consumer.applied for each in counts),
+        )
+
+    async def look(self, claim: str, cast: Cast, *, state: State, told: Told) -> None:
+        """Wait until all is quiet, then show and check what the step has left behind."""
+        await self.app.settled()
+        seen, counts = await self.state(cast), self.counts()
+        new, self.told = counts.since(self.told), counts
+        self._show(seen, new)
+        self.telling.claim(f"{claim}: both contexts", expected=state, seen=seen)
+        self.telling.claim(f"{claim}: events", expected=told, seen=new)
+
+    def _show(self, state: State, new: Told) -> None:
+        line, witness = self.telling.line, self.witness
+        line("lending knows", f"{state.out} of {state.shelf} out; active loans: Ann {state.ann}, Bob {state.bob}")
+        line("catalog knows", f"{state.on_loan} of {state.copies} on loan")
+        line("domain events", *(f"{name}, handled before the commit" for name in witness.emitted))
+        names = "".join(f"{name}: " for name in witness.published[len(witness.published) - new.committed :])
+        line("integration events", f"{names}{new}")
+        for name, operations in witness.operations.items():
+            line(f"{name} did", ", ".join(operations))
+        witness.operations.clear()
+        witness.emitted.clear()
+
+
+@asynccontextmanager
+async def on_stage(telling: Telling, folder: Path, *, delivering: bool = True) -> AsyncIterator[Scene]:
+    """Run the library over the files in `folder`; unless `delivering`, without relays and consumers."""
+    witness = Witness()
+    app = library(folder, interceptors=[witness.intercept])
+    with fail_after(SECONDS):
+        async with app.running(relay=delivering, consumers=delivering):
+            yield Scene(telling, app, witness)

@@ -38,9 +38,13 @@ from effect_runtime.outbox._ports import InboxStore, InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
 from effect_runtime.outbox._text import described
 from effect_runtime.outbox._wake import Wake
+from effect_runtime.outbox._watch import Watch
 
 _STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
 """Nothing is wrong with an event whose store failed: it is not accepted, and no attempt is spent."""
+
+_RELAXED: Final = Pace(busy_poll=timedelta(milliseconds=50), idle_poll=timedelta(milliseconds=500))
+"""Waiting events that another process made due, by a replay, may be taken up a little later."""
 
 
 class ConsumerStore(InboxStore, Protocol):
@@ -108,7 +112,11 @@ class Consumer:
         self._tally: Counter[str] = Counter()
         self._paused: dict[Partition, int] = {}
         worker = _Worker(self, store, host, self._policy, tuple(self._inlets))
-        self._pump: Pump[Waiting] = Pump(worker, host=host, pace=pace or Pace(), wake=wake)
+        pace = pace or _RELAXED
+        self._wake = wake
+        self._bell = Wake()
+        watch = Watch(store.version, self._bell, host, pace.busy_poll, pace.idle_poll)
+        self._pump: Pump[Waiting] = Pump(worker, host=host, pace=pace, wake=self._bell, watch=watch)
 
     @property
     def counts(self) -> ConsumerCounts:
@@ -142,8 +150,9 @@ class Consumer:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take up waiting events while entered; leaving finishes those in hand and gives the others back."""
-        async with self._pump.running():
-            yield
+        with self._wake.followed_by(self._bell):
+            async with self._pump.running():
+                yield
 
     def receiver(self, subscription: str) -> Receive:
         """Return what a transport calls with each message of one subscription."""
@@ -360,7 +369,3 @@ class _Worker:
         """Return the seconds until the next row is due."""
         due = await self.store.next_waiting(self.subscriptions)
         return None if due is None else (due - self.host.time.now()).total_seconds()
-
-    def version(self) -> int:
-        """Return the store's version."""
-        return self.store.version()

@@ -1,7 +1,6 @@
 """The loop under the relay and the consumer's worker: claim, work side by side, give back, rest.
 
-Knows no lanes and no events. Rests on a bell when something happens in this process and on an adaptive poll for the
-rest of the world; drains with a deadline on the way out.
+Knows no lanes and no events. Rests until its bell rings or the next item is due; drains with a deadline on the way out.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from attrs import frozen
 from effect_runtime.effect import Schedule
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._wake import Wake
+from effect_runtime.outbox._watch import Watch
 
 T = TypeVar("T")
 
@@ -28,8 +28,7 @@ class Source(Protocol[T]):
 
     1. `claim` lends up to `free` items. 2. `work` does one and keeps its outcome; what it raises is a defect.
     3. `flush` records the outcomes kept so far; after an error it is called again. 4. `close` is the last call: it
-    also gives back items that were claimed and never begun. 5. `due_in` is None when nothing waits. 6. `version` grows
-    when anyone has committed.
+    also gives back items that were claimed and never begun. 5. `due_in` is None when nothing waits.
     """
 
     async def claim(self, free: int) -> Sequence[T]:
@@ -52,10 +51,6 @@ class Source(Protocol[T]):
         """Return the seconds until the next item is due."""
         ...
 
-    def version(self) -> int:
-        """Return a number that grows with every commit."""
-        ...
-
 
 def _recovery() -> Schedule:
     return Schedule.exponential(timedelta(milliseconds=10), cap=timedelta(seconds=1), jitter=0.5)
@@ -63,11 +58,15 @@ def _recovery() -> Schedule:
 
 @frozen(kw_only=True)
 class Pace:
-    """How wide and how eagerly a pump works. `drain` bounds the way out, `settle` the last recording of outcomes."""
+    """How wide and how eagerly a pump works. `drain` bounds the way out, `settle` each recording of outcomes.
+
+    `busy_poll` and `idle_poll` bound how long another process's commit stays unnoticed: soon after the last commit, and
+    after a while of silence. What commits in this process is never waited for.
+    """
 
     window: int = 64
     busy_poll: timedelta = timedelta(milliseconds=2)
-    idle_poll: timedelta = timedelta(milliseconds=500)
+    idle_poll: timedelta = timedelta(milliseconds=10)
     drain: timedelta = timedelta(seconds=10)
     settle: timedelta = timedelta(seconds=5)
 
@@ -77,14 +76,15 @@ class Pump(Generic[T]):
 
     __slots__ = (
         "_bell", "_calm", "_calm_at", "_done", "_draining", "_failures", "_host", "_in_flight", "_pace", "_recovery",
-        "_source", "_wake", "trouble",
+        "_source", "_wake", "_watch", "trouble",
     )  # fmt: skip
 
-    def __init__(self, source: Source[T], *, host: Host, pace: Pace, wake: Wake) -> None:
+    def __init__(self, source: Source[T], *, host: Host, pace: Pace, wake: Wake, watch: Watch | None = None) -> None:
         self._source = source
         self._host = host
         self._pace = pace
         self._wake = wake
+        self._watch = watch
         self._bell = Wake()
         self._calm = Wake()
         self._calm_at = -1
@@ -121,6 +121,8 @@ class Pump(Generic[T]):
         with self._wake.followed_by(self._bell):
             async with create_task_group() as group:
                 group.start_soon(self._loop, self._done)
+                if self._watch is not None:
+                    group.start_soon(self._watch.run)
                 try:
                     yield
                 except get_cancelled_exc_class():
@@ -167,7 +169,6 @@ class Pump(Generic[T]):
         try:
             with self._shield():
                 await self._source.flush()
-            version = self._source.version()
             free = 0 if self._draining else self._pace.window - self._in_flight
             items = await self._claimed(free) if free > 0 else ()
         except Exception as error:  # a store that is down or busy must not end the loop
@@ -182,7 +183,7 @@ class Pump(Generic[T]):
             self._calm_at = rings
             self._calm.ring()
         await checkpoint()
-        await self._rest(rings, version, polling=free > len(items))
+        await self._rest(rings, hungry=free > len(items))
 
     async def _claimed(self, free: int) -> Sequence[T]:
         # Shielded: a loan that we never heard of would idle until its lease ends.
@@ -208,10 +209,10 @@ class Pump(Generic[T]):
         wait = self._recovery.delay(self._failures, chance=self._host.entropy.random())
         await self._rung(rings, wait.total_seconds())
 
-    async def _rest(self, rings: int, version: int, *, polling: bool) -> None:
+    async def _rest(self, rings: int, *, hungry: bool) -> None:
         if self._bell.rings != rings:
             return
-        if not polling:
+        if not hungry:
             await self._bell.after(rings)
             return
         try:
@@ -219,29 +220,16 @@ class Pump(Generic[T]):
         except Exception as error:
             await self._recover(rings, error)
             return
-        await self._poll(rings, version, due_in)
+        if due_in is None:
+            await self._bell.after(rings)
+        else:  # never less than a busy poll: what is due and not ours to claim must not spin
+            await self._rung(rings, max(due_in, self._pace.busy_poll.total_seconds()))
 
-    async def _poll(self, rings: int, version: int, due_in: float | None) -> None:
-        started = self._host.time.monotonic()
-        busy, idle = self._pace.busy_poll.total_seconds(), self._pace.idle_poll.total_seconds()
-        interval = busy
-        while True:
-            pause = interval * (1.0 - 0.2 * self._host.entropy.random())
-            if due_in is not None:
-                left = started + due_in - self._host.time.monotonic()
-                pause = max(min(pause, left), min(busy, pause))
-            if await self._rung(rings, pause) or self._source.version() != version:
-                return
-            if due_in is not None and self._host.time.monotonic() >= started + due_in:
-                return
-            interval = min(interval * 2, idle)
-
-    async def _rung(self, rings: int, seconds: float) -> bool:
+    async def _rung(self, rings: int, seconds: float) -> None:
         async with create_task_group() as group:
             group.start_soon(self._snooze, seconds, group)
             await self._bell.after(rings)
             group.cancel_scope.cancel()
-        return self._bell.rings != rings
 
     async def _snooze(self, seconds: float, group: TaskGroup) -> None:
         await self._host.time.sleep(timedelta(seconds=seconds))

@@ -29,6 +29,7 @@ from effect_runtime.outbox._ports import Claimed, RelayStore, Settlement
 from effect_runtime.outbox._pump import Pace, Pump
 from effect_runtime.outbox._text import described
 from effect_runtime.outbox._wake import Wake
+from effect_runtime.outbox._watch import Watch
 
 
 @frozen(kw_only=True)
@@ -137,10 +138,6 @@ class _Outlet:
         due = await self.store.next_due((self.destination,))
         return None if due is None else (due - self.host.time.now()).total_seconds()
 
-    def version(self) -> int:
-        """Return the store's version."""
-        return self.store.version()
-
     def _may_publish(self, loan: _Loan) -> bool:
         if self.breaker.state is BreakerState.OPEN:
             return False
@@ -219,7 +216,14 @@ class Relay:
         self._outlets = tuple(
             _Outlet(each, owner, store, transport, host, policy or RelayPolicy(), self._tally) for each in destinations
         )
-        self._pumps = tuple(Pump(each, host=host, pace=pace or Pace(), wake=wake) for each in self._outlets)
+        pace = pace or Pace()
+        self._wake = wake
+        self._bell = Wake()
+        watch = Watch(store.version, self._bell, host, pace.busy_poll, pace.idle_poll)
+        self._pumps = tuple(
+            Pump(each, host=host, pace=pace, wake=self._bell, watch=watch if number == 0 else None)
+            for number, each in enumerate(self._outlets)
+        )
 
     @property
     def counts(self) -> RelayCounts:
@@ -251,6 +255,7 @@ class Relay:
     async def running(self) -> AsyncIterator[None]:
         """Relay while entered. Leaving stops claiming, finishes publishes within the drain, and gives leases back."""
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._wake.followed_by(self._bell))
             for pump in self._pumps:
                 await stack.enter_async_context(pump.running())
             try:

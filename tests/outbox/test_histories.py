@@ -25,7 +25,7 @@ from effect_runtime.outbox import Consumer, Pace, Relay
 from tests.outbox.world import QUICK, World, commit, event, numbered, steps, until, worlds
 
 KEYS = ("a", "b", None)
-ABRUPT = Pace(drain=timedelta(0), settle=timedelta(0))
+ABRUPT = Pace(idle_poll=timedelta(milliseconds=500), drain=timedelta(0), settle=timedelta(0))
 
 
 @define

@@ -28,6 +28,7 @@ from effect_runtime.outbox import (
     DeadLetters,
     DeliveryStore,
     Inlet,
+    Pace,
     Relay,
     RelayPolicy,
     Route,
@@ -265,8 +266,9 @@ class World:
     target_wake: Wake = field(factory=Wake)
 
     def relay(self, **rest: Any) -> Relay:
-        """Return a relay from the publisher's store to the shop."""
-        return Relay(self.source, self.wire, (self.shop.id,), host=self.host, wake=self.wake, **rest)
+        """Return a relay from the publisher's store to the shop. It polls seldom: turning time by inches is slow."""
+        settings = {"pace": Pace(idle_poll=timedelta(milliseconds=500)), **rest}
+        return Relay(self.source, self.wire, (self.shop.id,), host=self.host, wake=self.wake, **settings)
 
     def consumer(self, *inlets: Inlet, **rest: Any) -> Consumer:
         """Return a consumer of the shop's subscription."""

@@ -129,9 +129,7 @@ def race(*effects: Any) -> Any:
     return Race(effects)
 
 
-def for_each(
-    items: Iterable[T], function: Callable[[T], Eff[A, F, S]], *, limit: int = 1
-) -> Eff[tuple[A, ...], F, S]:
+def for_each(items: Iterable[T], function: Callable[[T], Eff[A, F, S]], *, limit: int = 1) -> Eff[tuple[A, ...], F, S]:
     """Run `function(item)` for each item, at most `limit` at once, and yield the values in the order of the items.
 
     `limit=1` runs them one after another. The first failure cancels what still runs and starts no more.

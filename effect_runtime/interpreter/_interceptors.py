@@ -163,5 +163,3 @@ def _exit_of_error(error: BaseException) -> Exit[Any, Any]:
             return Cancelled()
         case _:
             return Died(error)
-
-

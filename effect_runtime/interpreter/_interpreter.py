@@ -170,4 +170,3 @@ dry_run = Interpreter(perform=_perform_dry)
 run = live.run
 run_exit = live.run_exit
 run_sync = live.run_sync
-

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, final
 
 import anyio
-from anyio import CancelScope
+from anyio import TaskHandle
 from anyio.abc import TaskGroup
 
 from effect_runtime.effect import (
@@ -166,42 +166,48 @@ def _one_by_one(eff: ForEach) -> Generator[Effect, Any, tuple[Any, ...]]:
 
 @final
 class _RunningFiber(Fiber[Any, Any]):
-    """A fork that runs in the task group of its scope."""
+    """A fork that runs in the task group of its scope, which forgets it once there is nothing left to tell."""
 
-    __slots__ = ("_ended", "cancel_scope", "exit", "joined", "traceback")
+    __slots__ = ("exit", "joined", "scope", "task", "traceback")
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.exit: Exit[Any, Any] | None = None
         self.joined = False
+        self.task: TaskHandle[None] | None = None
         self.traceback: TracebackType | None = None
-        self.cancel_scope = CancelScope()
-        self._ended: anyio.Event | None = None
 
-    async def run(self, strand: Strand, scope: Scope, effect: Effect) -> None:
+    async def run(self, strand: Strand, effect: Effect) -> None:
         """Run the program in a task of its own and keep its exit."""
         try:
-            with self.cancel_scope:
-                self.exit = Succeeded(await strand.machine.unfold(strand, effect))
+            self.exit = Succeeded(await strand.machine.unfold(strand, effect))
         except Raised as signal:
             self.exit = Failed(signal.error)
             self.traceback = signal.__traceback__
         except Exception as defect:
-            self.exit = Died(defect)
-            assert scope.task_group is not None
-            scope.task_group.cancel_scope.cancel()
-        finally:
+            self._die(defect)
+        except BaseException:
+            self.exit = Cancelled()
             broken = worst(strand.defects)
-            if self.exit is None:
-                self.exit = Cancelled() if broken is None else Died(broken)
-            if self._ended is not None:
-                self._ended.set()
+            if broken is not None:
+                self._die(broken)
+            raise
+        finally:
+            if isinstance(self.exit, (Succeeded, Cancelled)):
+                self.scope.fibers.pop(self, None)
+
+    def _die(self, defect: BaseException) -> None:
+        self.exit = Died(defect)
+        assert self.scope.task_group is not None
+        self.scope.task_group.cancel_scope.cancel()
 
     async def wait(self) -> Exit[Any, Any]:
         """Wait until the program ended."""
         if self.exit is None:
-            self._ended = self._ended or anyio.Event()
-            await self._ended.wait()
+            assert self.task is not None
+            await self.task.wait()
         assert self.exit is not None
+        self.joined = True
         return self.exit
 
 
@@ -210,21 +216,20 @@ async def _fork(strand: Strand, eff: Fork) -> Effect:
     scope = strand.scope
     if scope is None or scope.task_group is None:
         raise ForkOutsideScope
-    fiber = _RunningFiber()
-    scope.fibers.append(fiber)
-    scope.task_group.start_soon(fiber.run, strand.branch(strand.runtime), scope, eff.source)
+    fiber = _RunningFiber(scope)
+    scope.fibers[fiber] = None
+    fiber.task = scope.task_group.create_task(fiber.run(strand.branch(strand.runtime), eff.source))
     return Pure(fiber)
 
 
 async def _join(strand: Strand, eff: Join) -> Effect:
     fiber = eff.fiber
     assert isinstance(fiber, _RunningFiber)
-    exit = await fiber.wait()
-    fiber.joined = True
-    match exit:
+    match await fiber.wait():
         case Succeeded(value):
             return Pure(value)
         case Failed(error):
+            fiber.scope.fibers.pop(fiber, None)
             raise Raised(error).with_traceback(fiber.traceback)
         case Died(defect):
             raise defect
@@ -235,9 +240,10 @@ async def _join(strand: Strand, eff: Join) -> Effect:
 async def _cancel(strand: Strand, eff: Cancel) -> Effect:
     fiber = eff.fiber
     assert isinstance(fiber, _RunningFiber)
-    fiber.cancel_scope.cancel()
+    if fiber.exit is None:
+        assert fiber.task is not None
+        fiber.task.cancel()
     await fiber.wait()
-    fiber.joined = True
     return Pure(None)
 
 

@@ -75,7 +75,7 @@ class Scope:
     def __init__(self, task_group: TaskGroup | None = None) -> None:
         self.task_group = task_group
         self.finalizers: list[Finalizer] = []
-        self.fibers: list[Any] = []
+        self.fibers: dict[Any, None] = {}
 
 
 @final
@@ -97,7 +97,18 @@ class Strand:
     says afterwards is believed. `defects` are those that gave way to a cancellation: whoever ends it tells them.
     """
 
-    __slots__ = ("baseline", "defects", "error", "fold_at", "machine", "runtime", "scope", "stack", "suspect", "loopless")
+    __slots__ = (
+        "baseline",
+        "defects",
+        "error",
+        "fold_at",
+        "loopless",
+        "machine",
+        "runtime",
+        "scope",
+        "stack",
+        "suspect",
+    )
 
     def __init__(
         self, machine: Machine, runtime: Runtime, scope: Scope | None = None, *, loopless: bool = False

@@ -8,10 +8,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Self, overload
 
 from returns.result import Result
-from typing_extensions import Self, TypeVar
+from typing_extensions import TypeVar
 
 from effect_runtime.effect import Ask, Eff, Method, Operation
 from effect_runtime.errors import OperationNotAsync
@@ -74,5 +74,3 @@ class ask(Ask[R], Generic[R]):  # noqa: N801  # reads as a verb where it is used
     def __new__(cls) -> Self:
         """Return the one instruction there is: a class of its own would be a slower path through the loop."""
         return _ASK  # type: ignore[return-value]  # edge: an `Ask` is all that an `ask` can do
-
-

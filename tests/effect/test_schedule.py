@@ -62,9 +62,7 @@ def test_only_names_the_failures_it_covers() -> None:
     assert not Schedule().only(int).covers("text")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"jitter": 1.5}, {"factor": 0.5}, {"limit": -1}, {"initial": timedelta(seconds=-1)}]
-)
+@pytest.mark.parametrize("wrong", [{"jitter": 1.5}, {"factor": 0.5}, {"limit": -1}, {"initial": timedelta(seconds=-1)}])
 def test_a_schedule_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     """Numbers out of range are refused where the schedule is built."""
     with pytest.raises(ValueError):

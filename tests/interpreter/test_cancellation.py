@@ -90,7 +90,7 @@ def swallowing(world: World) -> Do[str]:
     try:
         yield from world.step()
         yield from world.step()
-    except BaseException:  # noqa: BLE001  # the slip under test
+    except BaseException:  # the slip under test
         return "swallowed"
     return "whole"
 

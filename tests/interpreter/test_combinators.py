@@ -40,7 +40,16 @@ from effect_runtime.effect import (
 from effect_runtime.errors import NotAnEffect, UnhandledFailure
 from effect_runtime.interpreter import run, run_exit
 from effect_runtime.runtime import ask
-from tests.interpreter.library import BookUnknown, HasShelf, MemoryShelf, Reading, ShelfBroken, collapse, copies_of, reading
+from tests.interpreter.library import (
+    BookUnknown,
+    HasShelf,
+    MemoryShelf,
+    Reading,
+    ShelfBroken,
+    collapse,
+    copies_of,
+    reading,
+)
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,6 @@ from effect_runtime.effect import (
     do,
     exit_of,
     fail,
-    gather,
     recover,
     succeed,
 )
@@ -98,7 +97,7 @@ async def test_two_fields_of_one_port_are_told_apart() -> None:
     """Where two fields share a port, the field is part of the name."""
     log: list[Recorded] = []
     runtime = TwoShelves(SyncShelf({1: 1}), SyncShelf({1: 2}))
-    both: Eff[tuple[int, int], BookUnknown] = gather(runtime.near.copies(1), runtime.far.copies(1))
+    both: Eff[tuple[int, int], BookUnknown] = runtime.near.copies(1).zip(runtime.far.copies(1))
     assert await live.with_interceptors(record(log)).run(both, runtime) == (1, 2)
     assert [entry.place for entry in log] == ["near:Shelf.copies", "far:Shelf.copies"]
 

@@ -249,7 +249,9 @@ async def test_the_loser_of_a_race_has_run_its_finalizers() -> None:
     """When the race goes on, the cancelled loser is closed."""
     journal: list[str] = []
     loser: Eff[str] = scoped(opened(journal, "a").then(forever).map(lambda _: "loser"))
-    winner: Eff[str] = noted(journal, "tick").then(noted(journal, "tock")).then(noted(journal, "win")).map(lambda _: "w")
+    winner: Eff[str] = (
+        noted(journal, "tick").then(noted(journal, "tock")).then(noted(journal, "win")).map(lambda _: "w")
+    )
     program = race(loser, winner).tap(lambda _: noted(journal, "on"))
     assert await run(program) == "w"
     assert journal[-3:] == ["win", "close a", "on"]

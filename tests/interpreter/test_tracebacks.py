@@ -9,7 +9,7 @@ from typing import Any, Never
 import pytest
 
 import effect_runtime
-from effect_runtime.effect import Died, Do, Eff, do, exit_of, fail, from_sync, gather, join, fork, scoped, succeed
+from effect_runtime.effect import Died, Do, Eff, do, exit_of, fail, fork, from_sync, gather, join, scoped, succeed
 from effect_runtime.errors import UnhandledFailure
 from effect_runtime.interpreter import Interpreter, run, run_exit, run_sync
 from tests.interpreter.library import BookUnknown, HasShelf, ShelfBroken, collapse, copies_of, reading

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from attrs import frozen
 
-from effect_runtime.dispatch._drain import drain
+from effect_runtime.dispatch._drain import drain, note
 from effect_runtime.dispatch._home import Home
 from effect_runtime.dispatch._ledger import answer_of, audit_entry, envelopes_of, recall
 from effect_runtime.dispatch._ports import Ledger
@@ -134,9 +134,11 @@ class Attempts:
                         await drain(unit)
                     if not unit.is_open:
                         await unit.open()
-        except (Exception, Raised):
+        except (Exception, Raised) as error:
             if unit.interruption is not None:
                 raise unit.interruption from None
+            if isinstance(error, Exception):
+                note(error, f"in {job.title}")
             raise
         if unit.interruption is not None:
             raise unit.interruption

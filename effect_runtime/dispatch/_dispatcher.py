@@ -127,7 +127,7 @@ class Dispatcher:
                 await _authorise(unit.interpreter, policy, unit.runtime, entry, request.principal, refusals)
                 if digest is not None:
                     await unit.claimed(digest)
-            return await _noted(handler.title, unit.interpreter.interpret(handler.body(message), unit.runtime))
+            return await unit.interpreter.interpret(handler.body(message), unit.runtime)
 
         job = Job(
             title=handler.title,
@@ -174,7 +174,7 @@ class Dispatcher:
 
         async def work(unit: Unit) -> Any:
             if handler is not None:
-                await _noted(title, unit.interpreter.interpret(handler.body(event), unit.runtime))
+                await unit.interpreter.interpret(handler.body(event), unit.runtime)
 
         job = Job(
             title=title,

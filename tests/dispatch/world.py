@@ -92,6 +92,13 @@ class CountedOccurred(DomainEvent):
     number: int
 
 
+@frozen
+class RecountedOccurred(DomainEvent):
+    """Something was counted again."""
+
+    number: int
+
+
 class NoteEvents(Topic, name="notes"):
     """What the notes tell the world."""
 

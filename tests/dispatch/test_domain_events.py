@@ -12,7 +12,14 @@ from effect_runtime.errors import EventCycle, UndeclaredFailure
 from effect_runtime.outbox.memory import MemoryStore
 from tests.dispatch.troubled import TroubledStore
 from tests.dispatch.world import (
-    Bench, CountedOccurred, Keep, KeptOccurred, NoteKept, RecountedOccurred, Refusal, Writing,
+    Bench,
+    CountedOccurred,
+    Keep,
+    KeptOccurred,
+    NoteKept,
+    RecountedOccurred,
+    Refusal,
+    Writing,
 )
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,1 @@
+"""Modules of other contexts, for programs that take what is not theirs."""

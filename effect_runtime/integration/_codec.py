@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeVar, get_origin
 
 import attrs
 from cattrs import Converter
-from cattrs.errors import ClassValidationError
+from cattrs.errors import AttributeValidationNote, ClassValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from effect_runtime.errors import Undecodable, Unserializable
@@ -43,6 +43,9 @@ from effect_runtime.integration._shape import (
 )
 
 A = TypeVar("A")
+
+_TAKEN: Final = frozenset({"cl", "converter"})
+"""What the code generators call their own parameters: no field may be passed to them under these names."""
 
 _converter: Final = Converter(detailed_validation=True)
 
@@ -106,8 +109,7 @@ def reader(kind: Any) -> Leaf:
 def record_writer(cls: type) -> Leaf:
     """Make the function that turns an attrs instance into an object."""
     writers = {name: writer(kind) for name, kind in hints(cls).items()}
-    hooks: Any = {name: override(unstruct_hook=write) for name, write in writers.items()}
-    generated: Any = make_dict_unstructure_fn(cls, _converter, _cattrs_use_linecache=False, **hooks)
+    generated = _generated_writer(cls, writers)
 
     def write(value: Any) -> dict[str, Any]:
         if type(value) is not cls:
@@ -125,8 +127,7 @@ def record_writer(cls: type) -> Leaf:
 def record_reader(cls: type) -> Leaf:
     """Make the function that turns an object into an attrs instance."""
     readers = {name: reader(kind) for name, kind in hints(cls).items()}
-    hooks: Any = {name: override(struct_hook=_for_cattrs(read)) for name, read in readers.items()}
-    generated: Any = make_dict_structure_fn(cls, _converter, _cattrs_use_linecache=False, **hooks)
+    generated = _generated_reader(cls, readers)
 
     def read(value: Any) -> Any:
         if isinstance(value, cls):
@@ -134,7 +135,7 @@ def record_reader(cls: type) -> Leaf:
         if not isinstance(value, Mapping):
             raise no(value, "an object")
         try:
-            return generated(value, cls)
+            return generated(value)
         except ClassValidationError as error:
             raise Unfit(*_read_errors(cls, readers, value, error)) from error
 
@@ -177,8 +178,43 @@ def _encoded(value: object, make: Callable[[Any], Leaf], kind: Any) -> bytes:
         raise Unserializable(name_of(kind), faults=by_path(error.errors)) from error
 
 
+def _generated_writer(cls: type, writers: Mapping[str, Leaf]) -> Leaf:
+    if _TAKEN & writers.keys():
+        return lambda value: {name: write(getattr(value, name)) for name, write in writers.items()}
+    hooks: Any = {name: override(unstruct_hook=write) for name, write in writers.items()}
+    return make_dict_unstructure_fn(cls, _converter, _cattrs_use_linecache=False, **hooks)
+
+
+def _generated_reader(cls: type, readers: Mapping[str, Leaf]) -> Leaf:
+    if _TAKEN & readers.keys():
+        return partial(_read_by_hand, cls, readers)
+    hooks: Any = {name: override(struct_hook=_for_cattrs(read)) for name, read in readers.items()}
+    structure: Any = make_dict_structure_fn(cls, _converter, _cattrs_use_linecache=False, **hooks)
+    return lambda value: structure(value, cls)
+
+
 def _for_cattrs(read: Leaf) -> Callable[[Any, Any], Any]:
     return lambda value, _: read(value)
+
+
+def _read_by_hand(cls: type, readers: Mapping[str, Leaf], fields: Mapping[str, Any]) -> Any:
+    """Do what generated code does, with its errors, for field names that the generator cannot be given."""
+    arguments, errors = {}, list[Exception]()
+    for field in attrs.fields(cls):
+        if field.name not in readers or (field.name not in fields and field.default is not attrs.NOTHING):
+            continue
+        try:
+            arguments[field.alias] = readers[field.name](fields[field.name])
+        except Exception as error:
+            note: Any = AttributeValidationNote  # checkers do not see its __new__
+            error.__notes__ = [note(field.name, field.name, field.type)]
+            errors.append(error)
+    try:
+        if not errors:
+            return cls(**arguments)
+    except Exception as error:
+        errors.append(error)
+    raise ClassValidationError(cls.__name__, errors, cls)
 
 
 def _write_errors(record: object, writers: Mapping[str, Leaf]) -> Iterator[FieldError]:

@@ -74,6 +74,15 @@ class Order:
 
 
 @frozen
+class Conversion:
+    """A message whose fields have the names of the code generator's own parameters."""
+
+    converter: str
+    cl: int = field(validator=validators.ge(0))
+    ratio: float = 1.0
+
+
+@frozen
 class Period:
     """A message whose rule needs two fields."""
 
@@ -337,6 +346,23 @@ def test_every_field_that_is_wrong_is_told_at_once() -> None:
         FieldError("name", "Length of 'name' must be >= 3: 2"),
         FieldError("remark", "Length of 'remark' must be <= 5: 8"),
     ]
+
+
+def test_no_field_name_is_taken() -> None:
+    """A field may be called as the code generator's own parameters are, with all that holds for others."""
+    message = Conversion("copper", 3)
+    assert decode_value(encode_fields(message), Conversion) == message
+    assert structure_all(Conversion, {"converter": 1, "cl": -1, "ratio": "x"}) == FieldErrors(
+        (
+            FieldError("converter", "is int, not text"),
+            FieldError("ratio", "is str, not a number"),
+            FieldError("cl", "'cl' must be >= 0: -1"),
+        )
+    )
+    assert structure_all(Conversion, {"cl": 1}) == FieldErrors((FieldError("converter", "is missing"),))
+    assert structure_all(Conversion, {"converter": "c", "cl": -1}) == FieldErrors(
+        (FieldError("cl", "'cl' must be >= 0: -1"),)
+    )
 
 
 def test_a_rule_over_several_fields_is_told_of_the_message() -> None:

@@ -34,7 +34,7 @@ def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
         event = event.numbered(number)
         database.numbered[event.topic, key, number] = event.id
     database.events[event.id] = event
-    for topic, destination in list(database.routes):
+    for topic, destination in sorted(database.routes):
         if topic == event.topic:
             _enqueue(database, destination, event, now=now)
     return event

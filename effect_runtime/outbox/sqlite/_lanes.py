@@ -75,16 +75,12 @@ def unknown_routes(connection: sqlite3.Connection, routes: Sequence[Route]) -> b
 
 
 def _fill(connection: sqlite3.Connection, route: Route, at: int) -> None:
+    """Make a lane for each key and each unkeyed event that is stored, in the order in which they first appeared."""
     connection.execute(
-        "INSERT INTO er_lane(destination, topic, key, last, latest, due)"
-        " SELECT ?, topic, key, 0, last, ? FROM er_sequence WHERE topic = ?"
-        " ON CONFLICT (destination, topic, key) WHERE key IS NOT NULL DO NOTHING",
-        (route.destination, at, route.topic),
-    )
-    connection.execute(
-        "INSERT INTO er_lane(destination, topic, event, last, latest, due)"
-        " SELECT ?, topic, event, 0, 1, ? FROM er_outbox WHERE topic = ? AND key IS NULL ORDER BY position"
-        " ON CONFLICT (destination, event) WHERE event IS NOT NULL DO NOTHING",
+        "INSERT INTO er_lane(destination, topic, key, event, last, latest, due)"
+        " SELECT ?, topic, key, CASE WHEN key IS NULL THEN event END AS alone,"
+        " coalesce(min(sequence) - 1, 0), coalesce(max(sequence), 1), ?"
+        " FROM er_outbox WHERE topic = ? GROUP BY key, alone ORDER BY min(position) ON CONFLICT DO NOTHING",
         (route.destination, at, route.topic),
     )
 

@@ -40,8 +40,10 @@ async def within(store: AnyStore, step: Callable[[AnyUnit], Awaitable[T]]) -> T:
 
 async def hold(store: AnyStore, *held: Waiting) -> None:
     """Hold some events."""
-    for each in held:
-        await within(store, lambda unit, each=each: unit.inbox.hold(each))
+    async with store.unit() as unit:
+        for each in held:
+            await unit.inbox.hold(each)
+        await unit.commit(NOTHING)
 
 
 async def claim(store: AnyStore, limit: int = 10) -> tuple[Waiting, ...]:

@@ -15,6 +15,7 @@ from tests.outbox.stores.world import (
     KEYED,
     LEASE,
     NOON,
+    NOTHING,
     AnyStore,
     ManualTime,
     a_letter,
@@ -44,8 +45,10 @@ async def quarantined(store: AnyStore, *, block: bool, key: str | None = "k") ->
 async def test_letters_are_listed_oldest_first_by_state(store: AnyStore) -> None:
     """DeadLetterStore.dead_letters: those that are dead, unless another state is asked for."""
     letters = [a_letter("e-1", 1), a_letter("e-2", 2, blocks=False), a_letter("e-3", 3, blocks=False)]
-    for letter in letters:
-        await within(store, lambda unit, letter=letter: unit.inbox.bury(letter))
+    async with store.unit() as unit:
+        for letter in letters:
+            await unit.inbox.bury(letter)
+        await unit.commit(NOTHING)
     assert await store.close_dead_letter(letters[1].id, "discarded")
     assert await store.dead_letters() == (letters[0], letters[2])
     assert await store.dead_letters(state="discarded") == (evolve(letters[1], state="discarded"),)

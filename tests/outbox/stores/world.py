@@ -100,7 +100,8 @@ async def rows(session: AnySession | AnyReadSession) -> dict[str, str]:
     """Read all rows of the user's."""
     if isinstance(session, MemorySession | MemoryReadSession):
         return dict(session.table("rows"))
-    return dict(await session.fetch_all("SELECT key, value FROM rows ORDER BY key"))
+    found = await session.fetch_all("SELECT key, value FROM rows ORDER BY key")
+    return {row["key"]: row["value"] for row in found}
 
 
 async def committed(store: AnyStore) -> dict[str, str]:

@@ -16,8 +16,7 @@ from typing import Any, Final, Protocol, assert_never
 from anyio import move_on_after
 from attrs import define, evolve, field, frozen
 
-from effect_runtime.dispatch import Ledger
-from effect_runtime.dispatch._refused import CommitUnknown, Conflict, StoreUnavailable
+from effect_runtime.dispatch import CommitUnknown, Conflict, Ledger, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
 from effect_runtime.errors import (
     BadEnvelope,

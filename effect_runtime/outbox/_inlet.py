@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from attrs import frozen
 
-from effect_runtime.dispatch._subscription import Subscription
+from effect_runtime.dispatch import Subscription
 from effect_runtime.effect import Exit, Schedule
 from effect_runtime.integration import Envelope, EventRegistry, decode_event, topic_name
 from effect_runtime.outbox._inbox import Poison, Start, Verdict

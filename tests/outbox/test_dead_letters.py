@@ -1,0 +1,97 @@
+"""Dead letters as an operator handles them."""
+
+from __future__ import annotations
+
+import pytest
+
+from effect_runtime.errors import DeadLetterClosed, DeadLetterUnknown, MessageRejected
+from effect_runtime.integration import Envelope, Message, encode_message
+from effect_runtime.outbox import DeadLetters
+from tests.outbox.world import QUICK, event, numbered, until, worlds
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_letters_are_listed_oldest_first_and_by_state() -> None:
+    """Closed ones are listed on demand only."""
+    async with worlds() as world:
+        consumer = world.consumer()
+        for number in range(3):
+            await consumer.receive(world.shop.id, Message(body=str(number).encode()))
+        first, second, third = await world.letters.list()
+        assert [letter.body for letter in (first, second, third)] == [b"0", b"1", b"2"]
+        await world.letters.discard(second.id)
+        assert [letter.id for letter in await world.letters.list()] == [first.id, third.id]
+        assert [letter.id for letter in await world.letters.list(state="discarded")] == [second.id]
+        assert len(await world.letters.list(state=None)) == 3
+        assert len(await world.letters.list(limit=1)) == 1
+        assert (await world.letters.get(second.id)).state == "discarded"
+
+
+async def test_a_letter_is_closed_once() -> None:
+    """The second word is refused with what the first one was."""
+    async with worlds() as world:
+        consumer = world.consumer()
+        await consumer.receive(world.shop.id, Message(body=b"x"))
+        (letter,) = await world.letters.list()
+        await world.letters.discard(letter.id)
+        with pytest.raises(DeadLetterClosed, match="was discarded already"):
+            await world.letters.replay(letter.id)
+
+
+async def test_an_unknown_letter_is_refused() -> None:
+    """By every operation."""
+    async with worlds() as world:
+        for operation in (world.letters.get, world.letters.replay, world.letters.discard):
+            with pytest.raises(DeadLetterUnknown, match="No dead letter has the id 'nobody'"):
+                await operation("nobody")
+
+
+async def test_a_replay_wakes_whoever_will_take_it_up() -> None:
+    """It does not wait for a poll."""
+    async with worlds() as world:
+        consumer = world.consumer()
+        await consumer.receive(world.shop.id, Message(body=b"x"))
+        (letter,) = await world.letters.list()
+        rings = world.target_wake.rings
+        await world.letters.replay(letter.id)
+        assert world.target_wake.rings == rings + 1
+
+
+async def test_discarding_a_letter_of_the_relay_leaves_a_gap_that_an_operator_closes() -> None:
+    """The number will never arrive: health reports it and `close_gap` lets the key go on."""
+    async with worlds() as world:
+
+        async def fault(destination: str, envelope: Envelope) -> None:
+            if envelope.id == "dune-2":
+                raise MessageRejected(destination, reason="too large")
+
+        world.wire.fault = fault
+        relay, consumer = world.relay(policy=QUICK), world.consumer()
+        letters = DeadLetters(world.source, world.wake)
+        async with world.running(relay, consumer):
+            await world.publish(event(1), event(2), event(3))
+            await until(world.time, lambda: relay.counts.quarantined == 1)
+            await letters.discard((await letters.list())[0].id)
+            await world.rest(relay, consumer)
+            assert await world.shop.ids() == ["dune-1"]
+            assert await consumer.close_gap(world.shop.id, "dune")
+            await world.rest(relay, consumer)
+        assert await world.shop.ids() == ["dune-1", "dune-3"]
+
+
+async def test_a_letter_keeps_a_bounded_history() -> None:
+    """An event that fails for ever does not grow its row for ever."""
+    async with worlds() as world:
+
+        async def handler(event: object, envelope: Envelope) -> object:
+            raise RuntimeError("x" * 10_000)
+
+        world.shop.handler = handler
+        consumer = world.consumer(world.shop.inlet(schedule=QUICK.retries.times(40)))
+        async with consumer.running():
+            await consumer.receive(world.shop.id, encode_message(numbered(1)))
+            await until(world.time, lambda: consumer.counts.buried == 1)
+        (letter,) = await world.letters.list()
+        assert (letter.attempts, len(letter.history)) == (41, 20)
+        assert max(map(len, letter.history)) <= 2_000

@@ -206,15 +206,15 @@ def _read_by_hand(cls: type, readers: Mapping[str, Leaf], fields: Mapping[str, A
         try:
             arguments[field.alias] = readers[field.name](fields[field.name])
         except Exception as error:
-            note: Any = AttributeValidationNote  # checkers do not see its __new__
-            error.__notes__ = [note(field.name, field.name, field.type)]
+            error.__notes__ = [AttributeValidationNote(field.name, field.name, field.type)]
             errors.append(error)
     try:
         if not errors:
             return cls(**arguments)
     except Exception as error:
         errors.append(error)
-    raise ClassValidationError(cls.__name__, errors, cls)
+    refused: Any = ClassValidationError  # pyright does not see its __new__
+    raise refused(cls.__name__, errors, cls)
 
 
 def _write_errors(record: object, writers: Mapping[str, Leaf]) -> Iterator[FieldError]:

@@ -44,6 +44,7 @@ class Catalogue:
 
     def handler_of(self, message: object) -> Handler:
         """Return the one handler of a message or of a name."""
+        found: tuple[Handler, ...]
         if isinstance(message, str) and str not in self._by_class:
             found, name = self._by_name.get(message, ()), message
         else:

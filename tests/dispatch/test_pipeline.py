@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC
+from typing import Never
 
 import pytest
 
@@ -13,7 +14,7 @@ from effect_runtime.effect import Call, Died, Operation
 from effect_runtime.errors import ContextUnknown
 from effect_runtime.integration import FieldError
 from effect_runtime.interpreter import Perform
-from tests.dispatch.world import All, Bench, Keep, NoteKept, Other, Reading, Writing, keeper
+from tests.dispatch.world import All, Bench, Keep, NoteKept, NotesRuntime, Other, Reading, Writing, keeper
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +143,7 @@ async def test_a_policy_that_reads_runs_inside_the_unit(bench: Bench) -> None:
     notes = bench.context()
     keep = keeper(notes)
 
-    def owner(principal: Principal, command: Other) -> Eff[bool, object, object]:
+    def owner(principal: Principal, command: Other) -> Eff[bool, Never, NotesRuntime]:
         return is_owner(principal)
 
     @do
@@ -174,7 +175,7 @@ async def test_a_policy_that_reads_stands_before_a_stored_answer(bench: Bench) -
     notes = bench.context()
     keep = keeper(notes)
 
-    def kept(principal: Principal, command: Other) -> Eff[bool, object, object]:
+    def kept(principal: Principal, command: Other) -> Eff[bool, Never, NotesRuntime]:
         return is_kept(principal)
 
     @do

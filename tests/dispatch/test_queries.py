@@ -76,7 +76,8 @@ async def test_a_command_inside_a_query_is_a_defect(bench: Bench) -> None:
 
     @notes.query(access="public")
     def write(query: All) -> Reading[int]:
-        return (yield from keep(Keep("a")))
+        yield from keep(Keep("a"))
+        return 1
 
     async with bench.running(notes) as app:
         died = await app.run_exit(write(All()))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from effect_runtime import Failed, Succeeded, fail, gather, publish
+from effect_runtime import Failed, Succeeded, fail, gather, publish, succeed
 from effect_runtime.effect import Died
 from effect_runtime.errors import OperationOutsideUnit, QueueClosed, RuntimeOutsideUnit, UnhandledFailure
 from tests.dispatch.world import Bench, Keep, Missing, NoteKept, Other, Refusal, Writing, keeper
@@ -110,7 +110,7 @@ async def test_a_command_without_operations_opens_its_transaction_for_the_commit
 
     @notes.command(access="public")
     def think(command: Keep) -> Writing[int]:
-        yield from gather()
+        yield from succeed(None)
         return 42
 
     async with bench.running(notes) as app:

@@ -44,7 +44,7 @@ class TroubledStore:
             await planned()
 
     @asynccontextmanager
-    async def opened(self, host: Host) -> AsyncIterator[TroubledStore]:
+    async def opened(self, host: Host) -> AsyncIterator[Any]:
         """Open the store inside."""
         async with self.inner.opened(host) as self.open:
             yield self

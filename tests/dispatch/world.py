@@ -228,6 +228,9 @@ Reading: TypeAlias = Do[A, E, NotesReads]
 MIGRATIONS = (Migration(1, "note", ("CREATE TABLE note (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT",)),)
 
 
+thrice = Schedule().times(3)
+
+
 @define
 class Bench:
     """A store of one kind with everything a test looks at afterwards."""
@@ -257,7 +260,7 @@ class Bench:
         context: Context[NotesRuntime, NotesReads],
         *,
         interceptors: Sequence[Interceptor] = (),
-        conflicts: Schedule = Schedule().times(3),
+        conflicts: Schedule = thrice,
         deadline: timedelta | None = timedelta(seconds=30),
         event_depth: int = 32,
     ) -> AsyncIterator[App]:

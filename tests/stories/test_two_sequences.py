@@ -1,4 +1,4 @@
-"""The two sequences of the docs, recorded from a run: a domain event inside the transaction, an integration event after.
+"""The two sequences of the docs, recorded from a run: a domain event inside the transaction, a contract after it.
 
 `python -m tests.stories.test_two_sequences` prints what a run writes down, to be pasted into the page.
 """

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 from anyio import move_on_after
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from effect_runtime.dispatch import CommitUnknown, Conflict, Ledger, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
@@ -325,12 +325,8 @@ class _Worker:
     host: Host
     policy: ConsumerPolicy
     subscriptions: tuple[str, ...]
-    owner: str = field(init=False)
+    owner: str = field(init=False, default=Factory(lambda self: str(self.host.entropy.uuid()), takes_self=True))
     lent: list[Waiting] = field(factory=list)
-
-    @owner.default
-    def _drawn(self) -> str:
-        return str(self.host.entropy.uuid())
 
     async def claim(self, free: int) -> Sequence[Waiting]:
         """Borrow due rows."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox._inbox import (
@@ -48,11 +48,9 @@ class Arrival:
     body: bytes
     envelope: Envelope | None
     waiting: Waiting | None = None
-    address: Address = field(init=False)
-
-    @address.default
-    def _addressed(self) -> Address:
-        return _address(self.inlet, self.body, self.envelope)
+    address: Address = field(
+        init=False, default=Factory(lambda self: _address(self.inlet, self.body, self.envelope), takes_self=True)
+    )
 
     @property
     def taken_up(self) -> bool:
@@ -128,11 +126,7 @@ class Delivery:
     arrival: Arrival
     admission: Admission = Admission.DUPLICATE
     state: InboxState = _UNKNOWN
-    settles: Address = field(init=False)
-
-    @settles.default
-    def _own(self) -> Address:
-        return self.arrival.address
+    settles: Address = field(init=False, default=Factory(lambda self: self.arrival.address, takes_self=True))
 
     async def admit(self, inbox: Inbox, *, now: datetime) -> bool:
         """Decide; write what follows unless it is the event's turn, which is for the caller to use."""

@@ -107,7 +107,8 @@ class History:
         """Start a process unless it runs."""
         if place in self.processes:
             return
-        source, target = Mortal(self.world.source), Mortal(self.world.target)
+        source: Any = Mortal(self.world.source)  # edge: it answers like the store until its process is dead
+        target: Any = Mortal(self.world.target)
         world = self.world
         relay = Relay(source, world.wire, (world.shop.id,), host=world.host, wake=world.wake, policy=QUICK, pace=ABRUPT)
         shop = type(world.shop)(target, world.host, world.shop.id, self.handle, world.shop.begun)

@@ -83,7 +83,7 @@ class Walk:
 
     async def letter(self) -> str:
         """Return the id of the newest open dead letter."""
-        return (await self.world.source.dead_letters())[-1].id
+        return str((await self.world.source.dead_letters())[-1].id)
 
     async def state(self) -> LaneState:
         """Tell the state from what the store says, without changing it."""

@@ -51,9 +51,10 @@ class Catalogue:
             found, name = self._by_class.get(type(message), ()), type(message).__name__
         if not found:
             raise MessageUnknown(name, known=sorted(handler.title for handler in self._messages))
-        if len(found) > 1:
-            raise MessageAmbiguous(name, handlers=[handler.title for handler in found])
-        return found[0]
+        handler, *others = found
+        if others:
+            raise MessageAmbiguous(name, handlers=[each.title for each in found])
+        return handler
 
     def build(self, handler: Handler, fields: Mapping[str, object]) -> object | FieldErrors:
         """Build a handler's message from plain fields, or tell everything that is wrong with them."""

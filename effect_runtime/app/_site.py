@@ -47,8 +47,8 @@ class Counts:
     All are zero for a loop that this process does not run.
     """
 
-    relay: RelayCounts = RelayCounts()
-    consumer: ConsumerCounts = ConsumerCounts()
+    relay: RelayCounts
+    consumer: ConsumerCounts
 
 
 @define(eq=False)

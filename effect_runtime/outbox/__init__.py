@@ -6,7 +6,7 @@ The stores are public modules to import on purpose: `effect_runtime.outbox.memor
 from __future__ import annotations
 
 from effect_runtime.outbox._breaker import BREAKER, Breaker, BreakerEvent, BreakerState
-from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, ConsumerStore, Partition
+from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, Partition
 from effect_runtime.outbox._dead_letters import DeadLetters
 from effect_runtime.outbox._health import Blocked, DeliveryStore, Gap, Health, health
 from effect_runtime.outbox._inbox import EVENT, Admission, EventState, EventStep
@@ -37,6 +37,7 @@ from effect_runtime.outbox._ports import (
 from effect_runtime.outbox._pump import Pace
 from effect_runtime.outbox._relay import Relay, RelayCounts
 from effect_runtime.outbox._wake import Wake
+from effect_runtime.outbox._worker import ConsumerStore
 
 __all__ = [
     "BREAKER",

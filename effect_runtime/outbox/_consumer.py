@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, assert_never
 
 from anyio import move_on_after
-from attrs import Factory, define, evolve, field, frozen
+from attrs import frozen
 
 from effect_runtime.dispatch import CommitUnknown, Conflict, Ledger, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
@@ -33,25 +33,18 @@ from effect_runtime.interpreter import Host
 from effect_runtime.outbox._delivery import Arrival, Delivery
 from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Verdict, gap_address, plan_after_failure
 from effect_runtime.outbox._inlet import Inlet
-from effect_runtime.outbox._ports import InboxStore, InboxUnit, Waiting
+from effect_runtime.outbox._ports import InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
 from effect_runtime.outbox._text import described
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._worker import ConsumerStore, Worker
 
 _STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
 """Nothing is wrong with an event whose store failed: it is not accepted, and no attempt is spent."""
 
 _RELAXED: Final = Pace(busy_poll=timedelta(milliseconds=50), idle_poll=timedelta(milliseconds=500))
 """Waiting events that another process made due, by a replay, may be taken up a little later."""
-
-
-class ConsumerStore(InboxStore, Protocol):
-    """What a consumer needs from its context's store."""
-
-    def version(self) -> int:
-        """Return a number that grows when any process has committed."""
-        ...
 
 
 @frozen(kw_only=True)
@@ -110,7 +103,7 @@ class Consumer:
         self._policy = policy or ConsumerPolicy()
         self._tally: Counter[str] = Counter()
         self._paused: dict[Partition, int] = {}
-        worker = _Worker(self, store, host, self._policy, tuple(self._inlets))
+        worker = Worker(self.take_up, store, host, self._policy.lease, tuple(self._inlets))
         pace = pace or _RELAXED
         self._wake = wake
         self._bell = Wake()
@@ -314,53 +307,3 @@ def _counted(admission: Admission, plan: Plan | None) -> str:
             return "retried"
         case Bury():
             return "buried"
-
-
-@define(eq=False)
-class _Worker:
-    """Takes up waiting events: the `Source` of a consumer's pump."""
-
-    consumer: Consumer
-    store: ConsumerStore
-    host: Host
-    policy: ConsumerPolicy
-    subscriptions: tuple[str, ...]
-    owner: str = field(init=False, default=Factory(lambda self: str(self.host.entropy.uuid()), takes_self=True))
-    lent: list[Waiting] = field(factory=list)
-
-    async def claim(self, free: int) -> Sequence[Waiting]:
-        """Borrow due rows."""
-        rows = await self.store.claim_waiting(
-            owner=self.owner, limit=free, lease=self.policy.lease, subscriptions=self.subscriptions
-        )
-        self.lent += rows
-        return rows
-
-    async def work(self, item: Waiting) -> None:
-        """Try one again."""
-        try:
-            await self.consumer.take_up(item)
-        except Exception:
-            self.lent.remove(item)  # its lease runs out: trying again at once would only spin
-            raise
-        self.lent.remove(item)
-
-    async def flush(self) -> None:
-        """Do nothing: outcomes were committed one by one."""
-
-    async def close(self) -> None:
-        """Give back what was borrowed and not finished. A row that a twin finished is found settled and dropped."""
-        if not self.lent:
-            return
-        now = self.host.time.now()
-        async with self.store.unit() as unit:
-            await unit.begin()
-            for row in self.lent:
-                await unit.inbox.hold(evolve(row, due=now))
-            await unit.commit(Ledger())
-        self.lent.clear()
-
-    async def due_in(self) -> float | None:
-        """Return the seconds until the next row is due."""
-        due = await self.store.next_waiting(self.subscriptions)
-        return None if due is None else (due - self.host.time.now()).total_seconds()

@@ -61,7 +61,8 @@ def stub(answers: Mapping[Any, Any]) -> Interceptor:
     """Answer operations instead of performing them, keyed by the port's (or the adapter's) method.
 
     An answer is called with the operation's arguments and returns what the port's method would: an effect; or a
-    plain value, a `Result` or an awaitable of either. A dispatched command is keyed by its handler and gets the message.
+    plain value, a `Result` or an awaitable of either. A dispatched command is keyed by its handler and gets the
+    message.
     """
 
     def intercept(perform: Perform) -> Perform:

@@ -95,7 +95,10 @@ class Interpreter:
     @overload
     async def run_exit(self, eff: Eff[A, E, R], runtime: R) -> Succeeded[A] | Failed[E] | Died: ...
     async def run_exit(self, eff: Eff[Any, Any, Any], runtime: Any = None) -> Any:
-        """Run a program for its exit. The host's cancellation, KeyboardInterrupt and SystemExit pass: no exit is that."""
+        """Run a program for its exit.
+
+        The host's cancellation, KeyboardInterrupt and SystemExit pass: as an exit they would be swallowed.
+        """
         try:
             return Succeeded(await unfold(Strand(self._machine, runtime), eff))
         except Raised as signal:

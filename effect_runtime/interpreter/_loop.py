@@ -7,6 +7,7 @@ What each rarer instruction means is in the tables of `_frames` and `_parallel`;
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
 from types import GeneratorType
 from typing import Any, final
 
@@ -47,20 +48,29 @@ class Confirm(Eff[Any, Any, Any]):
         self.error = error
 
 
-async def unfold(strand: Strand, effect: Effect) -> Any:
-    """Run `effect` on `strand` and return its value, or raise `Raised`, the defect or the cancellation."""
+@final
+class _Thrown(Eff[Any, Any, Any]):
+    """Hand an error to the stack. It is taken out: a frame that kept it would be a cycle with its traceback."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self._error: BaseException | None = error
+
+    def take(self) -> BaseException:
+        """Return the error, once."""
+        error, self._error = self._error, None
+        assert error is not None
+        return error
+
+
+async def unfold(strand: Strand, eff: Any) -> Any:
+    """Run `eff` on `strand` and return its value, or raise `Raised`, the defect or the cancellation."""
     stack = strand.stack
     perform = strand.machine.perform
-    resume = strand.machine.resume
-    eff: Any = effect
-    value: Any
-    program: Any
     send: Any = None  # How the innermost block goes on, if it is a block that is innermost; `None` means: look.
     while True:
         try:
-            if strand.error is not None:
-                send = None
-                eff = _unwind(strand)
             while True:
                 kind = type(eff)
                 if kind is Operation:
@@ -73,10 +83,8 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
                     answer = type(value)
                     if answer is Success:
                         value = value._inner_value
-                    elif answer is Failure:
-                        raise Raised(value._inner_value)
-                    elif perform is not None and isinstance(value, Eff):
-                        eff = value
+                    elif answer is Failure or (perform is not None and isinstance(value, Eff)):
+                        eff = _continuation(value)
                         continue
                 elif kind is Pure:
                     value = eff.value
@@ -97,13 +105,10 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
                     send = None
                     eff = eff.source
                     continue
-                elif kind is Fail:
-                    send = None
-                    eff = _answer(strand, eff.error)
-                    continue
                 else:
                     send = None
-                    eff = await _enter(strand, kind)(strand, eff)
+                    turn = _TURNS.get(kind)
+                    eff = turn(strand, eff) if turn is not None else await _enter(strand, kind)(strand, eff)
                     continue
                 # The value goes to the innermost block or frame, until one of them names the next instruction.
                 while True:
@@ -112,8 +117,7 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
                             return value
                         top = stack[-1]
                         if type(top) is not GeneratorType:
-                            stack.pop()
-                            eff = resume[type(top)](strand, top, value)
+                            eff = strand.machine.resume[type(top)](strand, stack.pop(), value)
                             break
                         send = top.send
                     try:
@@ -129,12 +133,18 @@ async def unfold(strand: Strand, effect: Effect) -> Any:
         except BaseException as caught:
             if not stack:
                 raise
-            strand.error = caught
+            eff = _Thrown(caught)
 
 
-def _answer(strand: Strand, error: Any) -> Effect:
+def _continuation(answer: Any) -> Effect:
+    """Return what an operation goes on with: the failure, or the effect, that it answered with."""
+    return answer if isinstance(answer, Eff) else Fail(answer._inner_value)
+
+
+def _answer(strand: Strand, eff: Fail[Any]) -> Effect:
     """Hand a failure that no block has seen to the frames above it; only a block needs it as a signal."""
     stack = strand.stack
+    error = eff.error
     while stack:
         top = stack[-1]
         kind = type(top)
@@ -149,15 +159,13 @@ def _answer(strand: Strand, error: Any) -> Effect:
             stack.pop()
         else:
             break
-    strand.error = Raised(error)
-    return _unwind(strand)
+    return _unwind(strand, _Thrown(Raised(error)))
 
 
-def _unwind(strand: Strand) -> Effect:
-    """Hand the error to blocks and frames, innermost first, until one names the next instruction; else raise it."""
+def _unwind(strand: Strand, thrown: _Thrown) -> Effect:
+    """Hand an error to blocks and frames, innermost first, until one names the next instruction; else raise it."""
     stack = strand.stack
-    error, strand.error = strand.error, None
-    assert error is not None
+    error = thrown.take()
     try:
         if not isinstance(error, (Raised, Exception)) and _cancellation.is_cancellation(error):
             _suspect(strand, error)
@@ -206,6 +214,10 @@ def _suspect(strand: Strand, error: BaseException) -> None:
     if strand.suspect is None:
         strand.baseline = _cancellation.baseline()
     strand.suspect = error
+
+
+_TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {Fail: _answer, _Thrown: _unwind}
+"""Instructions that turn the stack around and never wait."""
 
 
 def _enter(strand: Strand, kind: type[Any]) -> Enter:

@@ -93,14 +93,13 @@ class ScopeFrame:
 class Strand:
     """One sequential unfolding: its stack of blocks and frames, its runtime, its scope.
 
-    `error` is on its way to the stack. `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
+    `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
     says afterwards is believed. `defects` are those that gave way to a cancellation: whoever ends it tells them.
     """
 
     __slots__ = (
         "baseline",
         "defects",
-        "error",
         "fold_at",
         "loopless",
         "machine",
@@ -119,7 +118,6 @@ class Strand:
         self.stack: list[Any] = []
         self.fold_at = FOLD_AT
         self.defects: list[BaseException] = []
-        self.error: BaseException | None = None
         self.suspect: BaseException | None = None
         self.baseline = 0
         self.loopless = loopless

@@ -164,10 +164,11 @@ async def test_inject_breaks_the_chosen_call() -> None:
 
 
 async def test_dry_run_performs_nothing_that_reaches_out() -> None:
-    """Transactional and external operations need an answer; local ones are performed; what would be done is recorded."""
+    """Transactional and external operations need an answer; local ones are performed; all are recorded."""
     shelf, log = MemoryShelf({1: 2}), list[Recorded]()
     refused = await dry_run.run_exit(move(1), Reading(shelf))
-    assert isinstance(refused, Died) and isinstance(refused.exception, DryRun)
+    assert isinstance(refused, Died)
+    assert isinstance(refused.exception, DryRun)
     assert str(refused.exception).startswith("a dry run performs no transactional operation, and Shelf.copies is one.")
     answered = dry_run.with_interceptors(record(log), stub({Shelf.copies: lambda _: 5, Shelf.put: lambda _: None}))
     assert await answered.run(move(1), Reading(shelf)) == 5
@@ -180,7 +181,8 @@ async def test_a_dispatched_command_is_an_operation_too() -> None:
     handler, log = object(), list[Recorded]()
     command: Eff[Any, Any] = Call(handler, "message", title="borrow_book")
     refused = await run_exit(command)
-    assert isinstance(refused, Died) and isinstance(refused.exception, NoDispatch)
+    assert isinstance(refused, Died)
+    assert isinstance(refused.exception, NoDispatch)
     assert str(refused.exception).startswith("borrow_book(...) was run outside an app.")
     stubbed = live.with_interceptors(record(log), stub({handler: lambda message: succeed(f"stubbed {message}")}))
     assert await stubbed.run(command) == "stubbed message"

@@ -115,7 +115,8 @@ async def test_defects_win_over_failures() -> None:
     failing: Eff[None, str] = ensure(fail("no"), step)
     assert await run_exit(gather(ensure(forever, die(bug)), failing)) == Died(bug)
     exit = await run_exit(gather(ensure(forever, die(bug)), ensure(die(other), step)))
-    assert isinstance(exit, Died) and isinstance(exit.exception, ExceptionGroup)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, ExceptionGroup)
     assert exit.exception.exceptions == (bug, other)
 
 
@@ -250,7 +251,8 @@ async def test_a_failure_that_nobody_joined_is_told() -> None:
         return 1
 
     exit = await run_exit(scoped(program()))
-    assert isinstance(exit, Died) and isinstance(exit.exception, UnjoinedFailure)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, UnjoinedFailure)
     assert exit.exception.error == "lost"
 
 
@@ -311,10 +313,12 @@ async def test_joining_a_cancelled_fork_is_a_defect() -> None:
         yield from join(fiber)
 
     exit = await run_exit(scoped(program()))
-    assert isinstance(exit, Died) and isinstance(exit.exception, FiberCancelled)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, FiberCancelled)
 
 
 async def test_a_fork_needs_a_scope() -> None:
     """A fork that nothing would end is refused."""
     exit = await run_exit(fork(succeed(1)))
-    assert isinstance(exit, Died) and isinstance(exit.exception, ForkOutsideScope)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, ForkOutsideScope)

@@ -173,7 +173,8 @@ async def test_a_defect_of_a_finalizer_is_told() -> None:
     assert await run_exit(ensure(fail("no"), die(broken))) == Died(broken)
     assert broken.__notes__ == ["at the same time: typed failure 'no'"]
     exit = await run_exit(ensure(die(bug), die(broken)))
-    assert isinstance(exit, Died) and isinstance(exit.exception, ExceptionGroup)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, ExceptionGroup)
     assert exit.exception.exceptions == (bug, broken)
 
 
@@ -196,14 +197,16 @@ async def test_a_failure_of_a_finalizer_is_a_defect() -> None:
     """A finalizer may not fail; one that does, past the types, is a defect that carries the failure."""
     failing: Any = fail("no")
     exit = await run_exit(ensure(succeed(1), failing))
-    assert isinstance(exit, Died) and isinstance(exit.exception, UnhandledFailure)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, UnhandledFailure)
     assert exit.exception.error == "no"
 
 
 async def test_a_finalizer_that_hangs_is_given_up() -> None:
     """A finalizer has a deadline; past it the program goes on with a defect that says so."""
     exit = await run_exit(ensure(succeed(1), forever, within=timedelta(0)))
-    assert isinstance(exit, Died) and isinstance(exit.exception, FinalizerTooSlow)
+    assert isinstance(exit, Died)
+    assert isinstance(exit.exception, FinalizerTooSlow)
     assert str(exit.exception).startswith("a finalizer did not end within 0 s")
 
 

@@ -73,6 +73,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _primary(error) in _BUSY
 
 
+def is_refused_write(error: sqlite3.Error) -> bool:
+    """Tell whether a connection that only reads was asked to write."""
+    return _primary(error) == "SQLITE_READONLY"
+
+
 def is_interrupted(error: sqlite3.Error) -> bool:
     """Tell whether a statement was stopped from outside."""
     return _primary(error) == "SQLITE_INTERRUPT"

@@ -17,7 +17,14 @@ from anyio import Semaphore
 
 from effect_runtime.errors import UnitEnded
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox.sqlite._connection import connect, down, is_busy, is_interrupted, make_readonly
+from effect_runtime.outbox.sqlite._connection import (
+    connect,
+    down,
+    is_busy,
+    is_interrupted,
+    is_refused_write,
+    make_readonly,
+)
 from effect_runtime.outbox.sqlite._session import SqliteReadSession, Statements
 from effect_runtime.outbox.sqlite._writer import BusyWait, Pace
 
@@ -56,10 +63,18 @@ class _Reader:
                     raise
             return await self._offload(call)
         except sqlite3.Error as error:
-            trouble = down(self._store, error)
+            trouble = None if is_refused_write(error) else down(self._store, error)
             if trouble is None:
                 raise
             raise trouble from error
+
+    def at_once(self, statement: str) -> None:
+        """Execute a statement that is short for certain: the steps of those before it must not stop it."""
+        self._in_loop = False
+        try:
+            self.connection.execute(statement).fetchone()
+        finally:
+            self._in_loop = True
 
     async def _offload(self, call: Callable[[], T]) -> T:
         self._in_loop = False
@@ -125,10 +140,10 @@ class Readers:
     async def _begin(self, reader: _Reader) -> None:
         """Begin a transaction and read something: only then does SQLite fix what is seen."""
         wait = BusyWait(self._store, self._host, self._pace.busy)
-        reader.connection.execute("BEGIN")
+        reader.at_once("BEGIN")
         while True:
             try:
-                reader.connection.execute("SELECT 1 FROM er_route LIMIT 1").fetchone()
+                reader.at_once("SELECT 1 FROM er_route LIMIT 1")
             except sqlite3.Error as error:
                 if not is_busy(error):
                     raise (down(self._store, error) or error) from error
@@ -140,7 +155,7 @@ class Readers:
         """End the snapshot; a connection that does not take even that is thrown away."""
         try:
             if reader.connection.in_transaction:
-                reader.connection.execute("ROLLBACK")
+                reader.at_once("ROLLBACK")
         except sqlite3.Error:
             reader.connection.close()
         else:

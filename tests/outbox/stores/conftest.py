@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.outbox.stores.world import AnyStore, ManualTime, a_store, still_host
+from effect_runtime.outbox.sqlite._open import OpenSqlite
+from tests.outbox.stores.world import AnyStore, ManualTime, a_store, sqlite_store, still_host
 
 
 @pytest.fixture
@@ -16,8 +17,15 @@ def time() -> ManualTime:
     return ManualTime()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite on a thread"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, time: ManualTime) -> AsyncIterator[AnyStore]:
     """Give an open store of each kind."""
     async with a_store(request.param, tmp_path).opened(still_host(time)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, time: ManualTime) -> AsyncIterator[OpenSqlite]:
+    """Give an open SQLite store."""
+    async with sqlite_store(tmp_path).opened(still_host(time)) as opened:
         yield opened

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import TypeAlias
 from uuid import UUID
 
@@ -85,7 +87,22 @@ def sqlite_store(folder: Path, name: str = "store.db", **options: object) -> Sql
 
 def a_store(kind: str, folder: Path) -> MemoryStore | SqliteStore:
     """Return a store of one kind."""
-    return MemoryStore() if kind == "memory" else sqlite_store(folder)
+    if kind == "memory":
+        return MemoryStore()
+    return sqlite_store(folder, statements="thread" if kind == "sqlite on a thread" else "inline")
+
+
+@contextmanager
+def no_commit_yet(store: OpenSqlite) -> Iterator[Event]:
+    """Keep the store's commit thread busy until the block ends or the gate is set."""
+    gate = Event()
+    thread = store._writer._thread
+    assert thread is not None  # a store that commits on a thread
+    thread.submit(lambda: gate.wait(30), lambda _: None)
+    try:
+        yield gate
+    finally:
+        gate.set()
 
 
 async def put(session: AnySession, key: str, value: str) -> None:

@@ -17,12 +17,14 @@ from effect_runtime.interpreter._interceptors import (
 from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run_sync
 from effect_runtime.interpreter._interpreter import run as run
 from effect_runtime.interpreter._interpreter import run_exit as run_exit
+from effect_runtime.interpreter._returns import Container, container
 from effect_runtime.interpreter._strand import Perform
 from effect_runtime.interpreter._traceback import relink
 from effect_runtime.interpreter._where import running_line
 
 __all__ = [
     "Blocking",
+    "Container",
     "Entropy",
     "Host",
     "Inject",
@@ -32,6 +34,7 @@ __all__ = [
     "Recorded",
     "Time",
     "Tracer",
+    "container",
     "dry_run",
     "inject",
     "live",

@@ -18,6 +18,7 @@ from effect_runtime.interpreter._frames import perform_live
 from effect_runtime.interpreter._host import Host
 from effect_runtime.interpreter._interceptors import Interceptor
 from effect_runtime.interpreter._loop import unfold
+from effect_runtime.interpreter._lost import watched
 from effect_runtime.interpreter._outcome import note
 from effect_runtime.interpreter._strand import Machine, Perform, Runtime, Strand
 from effect_runtime.interpreter._traceback import block_line, relink
@@ -57,6 +58,7 @@ class Interpreter:
             enter=_ENTER,
             resume=_RESUME,
             unwind=_UNWIND,
+            watch=watched if self.debug else None,
         )
 
     def with_perform(self, perform: Perform) -> Interpreter:

@@ -67,7 +67,7 @@ class _Thrown(Eff[Any, Any, Any]):
 async def unfold(strand: Strand, eff: Any) -> Any:
     """Run `eff` on `strand` and return its value, or raise `Raised`, the defect or the cancellation."""
     stack = strand.stack
-    perform = strand.machine.perform
+    perform, watch = strand.machine.perform, strand.machine.watch
     send: Any = None  # How the innermost block goes on, if it is a block that is innermost; `None` means: look.
     while True:
         try:
@@ -96,7 +96,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                         eff = program
                         continue
                     stack.append(program)
-                    send = program.send
+                    send = program.send if watch is None else watch(program.send)
                     value = None
                 elif kind in _OWN_FRAMES:
                     stack.append(eff)
@@ -119,7 +119,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                         if type(top) is not GeneratorType:
                             eff = strand.machine.resume[type(top)](strand, stack.pop(), value)
                             break
-                        send = top.send
+                        send = top.send if watch is None else watch(top.send)
                     try:
                         eff = send(value)
                         break
@@ -181,8 +181,8 @@ def _unwind(strand: Strand, thrown: _Thrown) -> Effect:
             if top.gi_frame is not None:  # It is still alive: the error did not come from itself.
                 try:
                     eff = top.throw(error)
-                    if strand.suspect is not None:
-                        _go_on_cancelled(strand, eff)
+                    if strand.suspect is error:
+                        _go_on_cancelled(strand, error, eff)
                     return eff  # type: ignore[no-any-return]  # edge: checked when it is evaluated
                 except StopIteration as stop:
                     stack.pop()
@@ -197,10 +197,9 @@ def _unwind(strand: Strand, thrown: _Thrown) -> Effect:
         del error  # Its traceback holds this frame: together they would be a cycle.
 
 
-def _go_on_cancelled(strand: Strand, eff: Effect) -> None:
+def _go_on_cancelled(strand: Strand, suspect: BaseException, eff: Effect) -> None:
     """Let an effect of an `except` or `finally` run under the pending cancellation, as awaits do there."""
-    assert strand.suspect is not None
-    _cancellation.insist(strand.suspect, strand.baseline)
+    _cancellation.insist(suspect, strand.baseline)
     if strand.machine.debug and type(eff) is not Pure:
         warning = RunningWarning(
             strand.place(),

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from effect_runtime.effect import Eff, Operation
 from effect_runtime.interpreter._host import Host
+from effect_runtime.interpreter._traceback import is_ours
 
 Effect: TypeAlias = Eff[Any, Any, Any]
 Runtime: TypeAlias = Any
@@ -32,7 +33,7 @@ FOLD_AT = 8192
 class Machine:
     """What all strands of one interpreter share: its ports, and the tables that give each instruction its meaning."""
 
-    __slots__ = ("debug", "enter", "host", "perform", "resume", "unfold", "unwind")
+    __slots__ = ("debug", "enter", "host", "perform", "resume", "unfold", "unwind", "watch")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Machine:
         enter: Mapping[type[Any], Enter],
         resume: Mapping[type[Any], Resume],
         unwind: Mapping[type[Any], Unwind],
+        watch: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None,
     ) -> None:
         self.host = host
         self.perform = perform
@@ -52,6 +54,7 @@ class Machine:
         self.enter = enter
         self.resume = resume
         self.unwind = unwind
+        self.watch = watch
 
 
 @final
@@ -136,7 +139,7 @@ class Strand:
     def place(self) -> str:
         """Return the line of the innermost block, for people."""
         for entry in reversed(self.stack):
-            if isinstance(entry, GeneratorType):
+            if isinstance(entry, GeneratorType) and not is_ours(entry.gi_code):
                 return line_of(entry)
         return "the program"
 

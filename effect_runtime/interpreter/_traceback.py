@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator
-from types import TracebackType
+from types import CodeType, TracebackType
 
 from effect_runtime.effect import Raised
 
@@ -39,11 +39,16 @@ def relink(exception: BaseException) -> BaseException:
 
 def user_frames(traceback: TracebackType | None) -> TracebackType | None:
     """Return `traceback` without the frames of this library."""
-    kept = [entry for entry in _entries(traceback) if not entry.tb_frame.f_code.co_filename.startswith(_LIBRARY)]
+    kept = [entry for entry in _entries(traceback) if not is_ours(entry.tb_frame.f_code)]
     linked: TracebackType | None = None
     for entry in reversed(kept):
         linked = TracebackType(linked, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return linked or traceback
+
+
+def is_ours(code: CodeType) -> bool:
+    """Say whether code belongs to this library."""
+    return code.co_filename.startswith(_LIBRARY)
 
 
 def block_line(traceback: TracebackType | None) -> str:
@@ -51,7 +56,7 @@ def block_line(traceback: TracebackType | None) -> str:
     found = "the program"
     for entry in _entries(traceback):
         code = entry.tb_frame.f_code
-        if code.co_flags & inspect.CO_GENERATOR and not code.co_filename.startswith(_LIBRARY):
+        if code.co_flags & inspect.CO_GENERATOR and not is_ours(code):
             found = f"{code.co_filename}:{entry.tb_lineno} in {code.co_qualname}"
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from effect_runtime import App
+from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Interceptor
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
@@ -18,11 +19,11 @@ from library_example.lending import sqlite as lending_sqlite
 from library_example.lending.handlers import lending
 
 
-def library(folder: Path, *, interceptors: Sequence[Interceptor] = ()) -> App:
+def library(folder: Path, *, wire: Transport | None = None, interceptors: Sequence[Interceptor] = ()) -> App:
     """Describe the library over two SQLite files in `folder`, one for each context."""
     return App(
         "library",
-        wire=InProcess(),
+        wire=wire or InProcess(),
         interceptors=interceptors,
         contexts=[
             catalog.bind(
@@ -39,11 +40,11 @@ def library(folder: Path, *, interceptors: Sequence[Interceptor] = ()) -> App:
     )
 
 
-def library_in_memory(*, interceptors: Sequence[Interceptor] = ()) -> App:
+def library_in_memory(*, wire: Transport | None = None, interceptors: Sequence[Interceptor] = ()) -> App:
     """Describe the library without files; it forgets everything when it stops."""
     return App(
         "library",
-        wire=InProcess(),
+        wire=wire or InProcess(),
         interceptors=interceptors,
         contexts=[
             catalog.bind(catalog_memory.make_catalog, catalog_memory.make_catalog_reads, store=MemoryStore("catalog")),

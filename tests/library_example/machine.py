@@ -7,6 +7,8 @@ plain dictionaries; what the app answers must be what the model says, after each
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,11 +17,15 @@ from typing import Any
 from uuid import uuid4
 
 from anyio.from_thread import start_blocking_portal
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from effect_runtime import App, Eff, Failed, Principal, Succeeded
+from effect_runtime.effect import Died, Operation
+from effect_runtime.integration import Features, Message, Receive, Transport
+from effect_runtime.interpreter import Interceptor, Perform
+from effect_runtime.transports import InProcess
 from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken, check_digit
 from library_example.catalog.handlers import (
     AddBook,
@@ -96,6 +102,68 @@ class Model:
         return None
 
 
+@define
+class Fuse:
+    """An interceptor that breaks one operation once, some operations from now, before or after it is performed."""
+
+    left: int | None = None
+    performed: bool = False
+
+    def burn(self, left: int, *, performed: bool) -> None:
+        """Break the operation that comes after `left` others."""
+        self.left, self.performed = left, performed
+
+    def put_out(self) -> bool:
+        """Break nothing any more; tell whether nothing was broken."""
+        unspent, self.left = self.left is not None, None
+        return unspent
+
+    def intercept(self, perform: Perform) -> Perform:
+        """Wrap the way in which operations are performed."""
+
+        async def breaking(operation: Operation, runtime: Any) -> Any:
+            if self.left is None or operation.kind == "dispatch":
+                return await perform(operation, runtime)
+            if self.left:
+                self.left -= 1
+                return await perform(operation, runtime)
+            self.left = None
+            if self.performed:
+                await perform(operation, runtime)
+            raise RuntimeError("an accident")
+
+        return breaking
+
+
+@frozen
+class Stammering:
+    """A wire inside the process that says everything twice, as wires may."""
+
+    wire: InProcess = field(factory=InProcess)
+
+    @property
+    def features(self) -> Features:
+        """Return what the wire promises."""
+        return self.wire.features
+
+    def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
+        """Return where events must be accepted."""
+        return self.wire.destinations(topic, subscriptions)
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Open the wire."""
+        return self.wire.running()
+
+    def listening(self, subscription: str, topic: str, receive: Receive) -> AbstractAsyncContextManager[None]:
+        """Deliver to a subscription."""
+        return self.wire.listening(subscription, topic, receive)
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Hand a message over, and over again."""
+        await self.wire.publish(destination, message)
+        await self.wire.publish(destination, message)
+
+
 class LibraryMachine(RuleBasedStateMachine):
     """Drive an app by random commands. A subclass says which app."""
 
@@ -111,7 +179,7 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @staticmethod
     @abstractmethod
-    def make(folder: Path) -> App:
+    def make(folder: Path, *, wire: Transport, interceptors: Sequence[Interceptor]) -> App:
         """Describe the app, with its files, if any, in `folder`."""
 
     @initialize(backend=st.sampled_from(["asyncio", "trio"]))
@@ -119,7 +187,8 @@ class LibraryMachine(RuleBasedStateMachine):
         """Start the app on one of the two event loops."""
         self.loop = start_blocking_portal(backend)
         self.portal = self.loop.__enter__()
-        self.app = self.make(Path(self.folder.name))
+        self.fuse = Fuse()
+        self.app = self.make(Path(self.folder.name), wire=Stammering(), interceptors=[self.fuse.intercept])
         self.open()
 
     def open(self) -> None:
@@ -209,8 +278,11 @@ class LibraryMachine(RuleBasedStateMachine):
     )
     def borrows(self, patron: PatronId, book: BookId, days: int) -> Any:
         """A loan is granted or refused exactly as the model says, and takes a copy that nobody has."""
+        return self.lent(self.send(borrow_book(BorrowBook(patron, book, days))), patron, book, days)
+
+    def lent(self, exit: object, patron: PatronId, book: BookId, days: int) -> Any:
+        """Compare the exit of a borrow with the model, and tell the model of the loan."""
         expected = self.model.refusal(patron, book, days)
-        exit = self.send(borrow_book(BorrowBook(patron, book, days)))
         if expected is not None:
             assert exit == Failed(expected)
             return multiple()
@@ -232,6 +304,24 @@ class LibraryMachine(RuleBasedStateMachine):
         """A patron asks for every book, also past the limit."""
         asked = [self.borrows(patron, book, 14) for book in self.model.books]
         return multiple(*[loan for loan in asked if isinstance(loan, str)])
+
+    @rule(
+        target=loans, patron=patrons, book=books, after=st.integers(min_value=0, max_value=8), performed=st.booleans()
+    )
+    def borrows_after_an_accident(self, patron: PatronId, book: BookId, after: int, performed: bool) -> Any:
+        """A borrow that breaks at any of its operations leaves nothing; sent again, it is judged anew."""
+        self.portal.call(self.app.settled)
+        command_id = str(uuid4())
+        self.fuse.burn(after, performed=performed)
+        effect = borrow_book(BorrowBook(patron, book))
+        broken = self.portal.call(partial(self.app.run_exit, effect, command_id=command_id))
+        if self.fuse.put_out():
+            return self.lent(broken, patron, book, 14)
+        assert isinstance(broken, Died)
+        assert str(broken.exception) == "an accident"
+        self.lending_agrees()
+        again = self.portal.call(partial(self.app.run_exit, effect, command_id=command_id))
+        return self.lent(again, patron, book, 14)
 
     @rule(loan=loans | st.just(LoanId("no such loan")))
     def returns(self, loan: LoanId) -> None:

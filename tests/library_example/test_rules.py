@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import settings
 
 from effect_runtime import App
+from effect_runtime.integration import Transport
+from effect_runtime.interpreter import Interceptor
 from library_example.app import library, library_in_memory
 from tests.library_example.machine import LibraryMachine
 
@@ -15,18 +18,18 @@ class OverMemory(LibraryMachine):
     """The library in memory."""
 
     @staticmethod
-    def make(folder: Path) -> App:
+    def make(folder: Path, *, wire: Transport, interceptors: Sequence[Interceptor]) -> App:
         """Describe the app."""
-        return library_in_memory()
+        return library_in_memory(wire=wire, interceptors=interceptors)
 
 
 class OverSqlite(LibraryMachine):
     """The library over two SQLite files."""
 
     @staticmethod
-    def make(folder: Path) -> App:
+    def make(folder: Path, *, wire: Transport, interceptors: Sequence[Interceptor]) -> App:
         """Describe the app."""
-        return library(folder)
+        return library(folder, wire=wire, interceptors=interceptors)
 
 
 TestRulesOverMemory = OverMemory.TestCase

@@ -1,0 +1,175 @@
+"""The system under test: a till that takes payments, and a book that posts them and tells the till so.
+
+Two contexts on two files, two hops: payment -> posting -> receipt. Each hop's row counts how often it was applied, and
+each handler says in the ledger outside that it ran.
+"""
+
+from __future__ import annotations
+
+from typing import NewType, Protocol, TypeAlias
+
+from attrs import frozen
+
+from effect_runtime import A, Context, Do, E, Eff, Outbox, Refused, Topic, guard, integration_event, publish
+
+PaymentId = NewType("PaymentId", str)
+Account = NewType("Account", str)
+
+
+class TillEvents(Topic, name="till"):
+    """What the till tells."""
+
+    __slots__ = ()
+
+
+class BookEvents(Topic, name="book"):
+    """What the book tells."""
+
+    __slots__ = ()
+
+
+@frozen
+@integration_event("till.payment-taken", key="account")
+class PaymentTaken(TillEvents):
+    """The `number`th payment of an account was taken."""
+
+    account: Account
+    payment: PaymentId
+    number: int
+
+
+@frozen
+@integration_event("book.payment-posted", key="account")
+class PaymentPosted(BookEvents):
+    """The `number`th payment of an account was posted."""
+
+    account: Account
+    payment: PaymentId
+    number: int
+
+
+Told: TypeAlias = PaymentTaken | PaymentPosted
+
+
+class Payments(Protocol):
+    """The payments of the till."""
+
+    def add(self, payment: PaymentId, account: Account) -> Eff[int]:
+        """Add a payment and return its number within the account."""
+        ...
+
+
+class Applied(Protocol):
+    """What was applied at the far end of a hop, with how often."""
+
+    def add(self, told: Told) -> Eff[None]:
+        """Apply an event: a second time would be counted."""
+        ...
+
+
+class Diary(Protocol):
+    """The ledger outside the system, as handlers see it."""
+
+    def note(self, hop: str, told: Told) -> Eff[None]:
+        """Say that a handler is running."""
+        ...
+
+
+@frozen
+class TillRuntime:
+    """What the till may use."""
+
+    payments: Payments
+    receipts: Applied
+    diary: Diary
+    outbox: Outbox[TillEvents]
+
+
+@frozen
+class BookRuntime:
+    """What the book may use."""
+
+    postings: Applied
+    diary: Diary
+    outbox: Outbox[BookEvents]
+
+
+till = Context("till", TillRuntime, publishes=[TillEvents])
+book = Context("book", BookRuntime, publishes=[BookEvents])
+Till: TypeAlias = Do[A, E, TillRuntime]
+Book: TypeAlias = Do[A, E, BookRuntime]
+
+
+@frozen
+class TakePayment:
+    """Take a payment; a `refused` one fails when all has been written and published, and must leave nothing."""
+
+    payment: PaymentId
+    account: Account
+    refused: bool = False
+
+
+@frozen
+class PaymentRefused:
+    """The payment was not taken."""
+
+    payment: PaymentId
+
+
+@till.command(access="public")
+def take_payment(command: TakePayment) -> Till[int, PaymentRefused]:
+    """Write the payment and tell of it."""
+    rt = yield from till.runtime
+    number = yield from rt.payments.add(command.payment, command.account)
+    yield from publish(PaymentTaken(command.account, command.payment, number))
+    yield from guard(not command.refused, PaymentRefused(command.payment))
+    return number
+
+
+@frozen
+class PostPayment:
+    """Post a payment that the till has taken."""
+
+    taken: PaymentTaken
+
+
+@book.command(access="internal")
+def post_payment(command: PostPayment) -> Book[None]:
+    """Post it and tell of it, in the transaction of the inbox row."""
+    rt = yield from book.runtime
+    taken = command.taken
+    yield from rt.diary.note("posting", taken)
+    yield from rt.postings.add(taken)
+    yield from publish(PaymentPosted(taken.account, taken.payment, taken.number))
+
+
+@frozen
+class KeepReceipt:
+    """Keep that a payment was posted."""
+
+    posted: PaymentPosted
+
+
+@till.command(access="internal")
+def keep_receipt(command: KeepReceipt) -> Till[None]:
+    """Keep it, in the transaction of the inbox row."""
+    rt = yield from till.runtime
+    yield from rt.diary.note("receipt", command.posted)
+    yield from rt.receipts.add(command.posted)
+
+
+# One subscription begins with the first event there ever was, the other with the first it sees: the same, here.
+payments = book.subscribe(TillEvents, id="book.payments", start="earliest")
+receipts = till.subscribe(BookEvents, id="till.receipts", start="now")
+
+
+@payments.on(PaymentTaken)
+def on_payment_taken(event: PaymentTaken) -> Book[None, Refused]:
+    """Go through the book's own dispatch."""
+    yield from post_payment(PostPayment(event))
+
+
+@receipts.on(PaymentPosted)
+def on_payment_posted(event: PaymentPosted) -> Till[None, Refused]:
+    """Go through the till's own dispatch."""
+    yield from keep_receipt(KeepReceipt(event))

@@ -1,0 +1,102 @@
+"""A wire between processes: one socket file for each subscription, one connection for each message.
+
+The publisher waits for the receiver's answer, so that either side may die at any byte. Knows bytes only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import final
+
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, connect_unix, create_unix_listener
+from anyio import IncompleteRead, create_task_group
+from anyio.abc import ByteStream
+from anyio.streams.buffered import BufferedByteReceiveStream
+from attrs import field, frozen
+
+from effect_runtime.errors import DestinationUnavailable
+from effect_runtime.integration import Features, Message, Receive
+
+_BROKEN = (OSError, BrokenResourceError, ClosedResourceError, EndOfStream, IncompleteRead)
+
+
+def _nothing() -> None:
+    pass
+
+
+@final
+@frozen
+class SocketWire:
+    """Carry messages to the process that listens in `folder`; `sent` is called before the answer is waited for."""
+
+    folder: Path
+    sent: Callable[[], None] = field(default=_nothing)
+
+    @property
+    def features(self) -> Features:
+        """Return what it promises: nothing is kept on it, each subscription is a destination of its own."""
+        return Features(durable=False, ordered_pipelining=False, redelivers=False, per_subscription=True)
+
+    def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
+        """Return the subscriptions themselves."""
+        return tuple(subscriptions)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do nothing: connections are made for each message."""
+        yield
+
+    @asynccontextmanager
+    async def listening(self, subscription: str, topic: str, receive: Receive) -> AsyncIterator[None]:
+        """Answer on the subscription's socket while entered; leaving cancels what is being received."""
+
+        async def answer(stream: ByteStream) -> None:
+            async with stream:
+                try:
+                    await stream.send(_frame(await _answered(receive, await _read(stream))))
+                except _BROKEN:
+                    return  # the publisher is gone: it will publish again
+
+        async with create_task_group() as group:
+            # What a killed process has left at this path is replaced.
+            async with await create_unix_listener(self._path(subscription)) as listener:
+                group.start_soon(listener.serve, answer)
+                yield
+                group.cancel_scope.cancel()
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Send the message and wait for the answer; without one it is not accepted."""
+        try:
+            async with await connect_unix(self._path(destination)) as stream:
+                await stream.send(_frame(message.body))
+                self.sent()
+                answer: str = json.loads(await _read(stream))
+        except _BROKEN as error:
+            raise DestinationUnavailable(destination, reason=f"{type(error).__name__}: {error}") from error
+        if answer:
+            raise DestinationUnavailable(destination, reason=answer)
+
+    def _path(self, subscription: str) -> Path:
+        return self.folder / f"{subscription}.sock"
+
+
+async def _answered(receive: Receive, body: bytes) -> bytes:
+    """Return the answer: an empty text once the message is settled, otherwise why it is not."""
+    try:
+        await receive(Message(body=body))
+    except Exception as error:
+        return json.dumps(f"{type(error).__name__}: {error}").encode()
+    return json.dumps("").encode()
+
+
+def _frame(body: bytes) -> bytes:
+    return len(body).to_bytes(4) + body
+
+
+async def _read(stream: ByteStream) -> bytes:
+    buffered = BufferedByteReceiveStream(stream)
+    size = int.from_bytes(await buffered.receive_exactly(4))
+    return await buffered.receive_exactly(size)

@@ -70,7 +70,7 @@ class CommitUndecided(EffectRuntimeError):
 
 
 class UnitEnded(EffectRuntimeError):
-    """Report a session, inbox or unit of work that was used after its unit had ended."""
+    """Report a session, inbox or unit of work that was used before its unit had begun or after it had ended."""
 
     def __init__(self, store: str, *, used: str) -> None:
         super().__init__(store, used)
@@ -79,8 +79,8 @@ class UnitEnded(EffectRuntimeError):
 
     def __str__(self) -> str:
         return (
-            f"{self.used} of store {self.store!r} was used after its unit of work had ended. "
-            "Keep no runtime, session or repository beyond the command that was given it."
+            f"{self.used} of store {self.store!r} was used while its unit of work was not open. "
+            "Begin the unit first, and keep no runtime, session or repository beyond the command that was given it."
         )
 
 

@@ -47,6 +47,11 @@ class Migration:
         return f"{self.owner} {self.version} {self.name}"
 
 
+def in_order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
+    """Return migrations as they run: the library's first, then the user's, each by its version."""
+    return tuple(sorted(migrations, key=lambda each: (each.owner != "effect_runtime", each.version)))
+
+
 def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, store: str) -> tuple[Migration, ...]:
     """Return the migrations that have not run, in the order in which they will; changes nothing.
 
@@ -54,13 +59,13 @@ def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, 
     """
     applied = _applied(connection)
     waiting = []
-    for migration in sorted(migrations, key=lambda each: each.version):
+    for migration in in_order(migrations):
         checksum = applied.get((migration.owner, migration.version))
         if checksum is None:
             waiting.append(migration)
         elif checksum != migration.checksum:
             raise MigrationChanged(store, owner=migration.owner, version=migration.version, name=migration.name)
-    return tuple(sorted(waiting, key=lambda each: each.owner != "effect_runtime"))
+    return tuple(waiting)
 
 
 def _applied(connection: sqlite3.Connection) -> dict[tuple[str, int], bytes]:

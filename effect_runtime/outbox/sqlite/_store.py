@@ -27,7 +27,7 @@ from effect_runtime.outbox.sqlite._connection import (
     make_readonly,
     require_version,
 )
-from effect_runtime.outbox.sqlite._migration import Migration, migrate, pending
+from effect_runtime.outbox.sqlite._migration import Migration, in_order, migrate, pending
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._readers import Readers
 from effect_runtime.outbox.sqlite._schema import SCHEMA
@@ -87,7 +87,7 @@ class SqliteStore:
     def pending(self) -> tuple[Migration, ...]:
         """Return the migrations that opening the store would run, in their order. Blocking; changes nothing."""
         if not self._path.exists():
-            return self._migrations
+            return in_order(self._migrations)
         connection = connect(self._path)
         try:
             make_readonly(connection)

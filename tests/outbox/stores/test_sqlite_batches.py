@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -92,7 +93,7 @@ async def test_a_unit_that_asks_for_it_is_committed_alone(sqlite: OpenSqlite) ->
     commits = watch(sqlite)
     async with queued_behind_one(sqlite) as tasks:
         for number, alone in enumerate([False, True, False, False]):
-            tasks.start_soon(lambda number=number, alone=alone: write(sqlite, f"row {number}", alone=alone))
+            tasks.start_soon(partial(write, sqlite, f"row {number}", alone=alone))
             await anyio.wait_all_tasks_blocked()
     assert (len(await committed(sqlite)), commits()) == (5, 3)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,12 @@ async def transfer(store: AnyStore) -> None:
         await checkpoint()
 
 
-async def contended(store: AnyStore, program: Callable[[], Awaitable[None]]) -> None:
+async def contended(store: AnyStore, program: Awaitable[None]) -> None:
     """Run a program while two others write, so that it waits for its turn and shares a batch."""
 
     async def other(name: str) -> None:
         async with store.unit() as unit:
+            await unit.begin()
             await put(unit.session, name, "1")
             await checkpoint()
             await unit.commit(NOTHING)
@@ -86,7 +87,7 @@ async def contended(store: AnyStore, program: Callable[[], Awaitable[None]]) -> 
         tasks.start_soon(other, "other 1")
         await checkpoint()
         tasks.start_soon(other, "other 2")
-        await program()
+        await program
 
 
 @pytest.mark.parametrize("crowd", [False, True])
@@ -98,11 +99,7 @@ async def test_cancelled_at_every_await_a_unit_happens_wholly_or_not_at_all(
     outcomes = set()
     while reached:
         run = CancelledAt(transfer(store), nth)
-
-        async def program(run: CancelledAt = run) -> None:
-            await run
-
-        await (contended(store, program) if crowd else program())
+        await (contended(store, run) if crowd else run)
         seen = await committed(store)
         (event,) = await publish(store, an_event(f"after {nth}"))
         happened = "a" in seen
@@ -174,7 +171,7 @@ async def test_a_task_cancelled_by_asyncio_itself_is_told_the_verdict_first(sqli
         with pytest.raises(asyncio.CancelledError):
             await task
     assert verdicts == [(an_event("e-1").numbered(1),), "told"]
-    assert (await committed(sqlite), task.cancelling()) == ({"a": "1"}, 1)
+    assert (await committed(sqlite), task.cancelling()) == ({"a": "1"}, 2)
 
 
 async def test_a_cancelled_caller_without_a_verdict_hears_that_it_is_undecided(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, final
 
 from effect_runtime.effect import Eff, Pure, Raised, Repeat, Retry, Schedule
+from effect_runtime.interpreter._loop import Thrown
 from effect_runtime.interpreter._outcome import note
 from effect_runtime.interpreter._strand import Effect, Enter, Resume, Strand, Unwind
 
@@ -63,12 +64,15 @@ def _retrying(strand: Strand, eff: Retry) -> Generator[Effect, Any, Any]:
         if signal is None:
             return value
         wait = clockwork.next_wait() if eff.schedule.covers(signal.error) else None
-        if wait is None:
-            for text in earlier:
-                note(signal, text)
-            raise signal
-        earlier.append(f"try {clockwork.number} failed with {signal.error!r}")
-        yield _Pause(wait)
+        if wait is not None:
+            earlier.append(f"try {clockwork.number} failed with {signal.error!r}")
+            yield _Pause(wait)
+            continue
+        for text in earlier:
+            note(signal, text)
+        thrown = Thrown(signal)
+        del signal  # This frame will stand in its traceback.
+        yield thrown
 
 
 def _repeating(strand: Strand, eff: Repeat) -> Generator[Effect, Any, Any]:

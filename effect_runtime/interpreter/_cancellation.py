@@ -34,15 +34,20 @@ def baseline() -> int:
 async def confirm(suspect: BaseException, seen: int) -> None:
     """Raise the cancellation again unless it is over: its scope was left, or its task was uncancelled."""
     await anyio.lowlevel.checkpoint_if_cancelled()
-    if _native_cancellations() > seen:
+    if is_pending(seen):
         raise suspect
+
+
+def is_pending(seen: int) -> bool:
+    """Say whether a native cancellation of this task is not over; a scope's own speaks up at the next wait."""
+    return _native_cancellations() > seen
 
 
 def insist(suspect: BaseException, seen: int) -> None:
     """Make a native cancellation meet the program at its next wait too, as one by a cancel scope does by itself."""
     if not isinstance(suspect, asyncio.CancelledError) or _is_from_scope(suspect):
         return
-    if _native_cancellations() > seen:
+    if is_pending(seen):
         _ask_again(suspect)
 
 

@@ -44,8 +44,8 @@ from effect_runtime.effect import (
 )
 from effect_runtime.effect import Ask as AskRuntime
 from effect_runtime.errors import FiberCancelled, NoDispatch
-from effect_runtime.interpreter._cancellation import is_cancellation
-from effect_runtime.interpreter._loop import Confirm, enter_confirm
+from effect_runtime.interpreter._cancellation import is_cancellation, is_pending
+from effect_runtime.interpreter._loop import Confirm, Thrown, enter_confirm
 from effect_runtime.interpreter._outcome import worst
 from effect_runtime.interpreter._scope import close_scope, finalize, open_scope, uninterrupted
 from effect_runtime.interpreter._strand import Effect, Enter, Finalizer, Resume, Runtime, ScopeFrame, Strand, Unwind
@@ -105,12 +105,8 @@ class _Leave(Eff[Any, Any, Any]):
         self.error = error
 
 
-async def _fail(strand: Strand, eff: Fail[Any]) -> Effect:
-    raise Raised(eff.error)
-
-
 async def _die(strand: Strand, eff: Die) -> Effect:
-    raise eff.exception
+    return Thrown(eff.exception)
 
 
 async def _ask(strand: Strand, eff: Effect) -> Effect:
@@ -204,13 +200,10 @@ async def _leave(strand: Strand, eff: _Leave) -> Effect:
         error = await close_scope(strand, eff.frame.scope, eff.error)
     else:
         error = await finalize(strand, [eff.frame.finalizer], eff.error)
-    if error is not None:
-        raise error
-    return Pure(eff.value)
+    return Pure(eff.value) if error is None else Thrown(error)
 
 
 ENTER: Mapping[type[Any], Enter] = {
-    Fail: _fail,
     Die: _die,
     AskRuntime: _ask,
     Operation: _operate,
@@ -303,9 +296,11 @@ def _unwind_runtime(strand: Strand, frame: _RuntimeFrame, error: BaseException) 
 
 def _unwind_time(strand: Strand, frame: _TimeFrame, error: BaseException) -> Effect | None:
     if frame.scope is not None and frame.scope.__exit__(type(error), error, error.__traceback__):
+        if not is_pending(strand.baseline):
+            strand.suspect = None
         broken = worst(strand.defects)
         strand.defects.clear()
-        raise broken or Raised(TimedOut(frame.eff.after))
+        return Thrown(broken or Raised(TimedOut(frame.eff.after)))
     return None
 
 

@@ -32,6 +32,7 @@ from effect_runtime.errors import NotAnEffect, RunningWarning
 from effect_runtime.interpreter import _cancellation
 from effect_runtime.interpreter._chain import fold
 from effect_runtime.interpreter._strand import Effect, Enter, Strand
+from effect_runtime.interpreter._traceback import without_this_frame
 
 _OWN_FRAMES = frozenset({Attempt, Bind, Caught, ExitOf, Fold, Map})
 """Instructions that are their own frame: they hold a source and no state."""
@@ -49,8 +50,12 @@ class Confirm(Eff[Any, Any, Any]):
 
 
 @final
-class _Thrown(Eff[Any, Any, Any]):
-    """Hand an error to the stack. It is taken out: a frame that kept it would be a cycle with its traceback."""
+class Thrown(Eff[Any, Any, Any]):
+    """Hand an error to the stack.
+
+    What goes wrong in the interpreter is handed on like this rather than raised where that is possible: a frame that
+    held the error and stood in its traceback would be a cycle. For the same reason the error is taken out, once.
+    """
 
     __slots__ = ("_error",)
 
@@ -102,8 +107,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                     stack.append(eff)
                     if len(stack) > strand.fold_at:
                         fold(strand)
-                    send = None
-                    eff = eff.source
+                    send, eff = None, eff.source
                     continue
                 else:
                     send = None
@@ -125,15 +129,16 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                         break
                     except StopIteration as stop:
                         stack.pop()
-                        send = None
-                        value = stop.value
+                        send, value = None, stop.value
                     if strand.suspect is not None:
                         eff = Confirm(value)
                         break
         except BaseException as caught:
             if not stack:
+                # This frame is in the traceback: what it held on to would be kept alive, or be a cycle.
+                eff = value = strand.suspect = None
                 raise
-            eff = _Thrown(caught)
+            eff = Thrown(caught)
 
 
 def _continuation(answer: Any) -> Effect:
@@ -159,10 +164,10 @@ def _answer(strand: Strand, eff: Fail[Any]) -> Effect:
             stack.pop()
         else:
             break
-    return _unwind(strand, _Thrown(Raised(error)))
+    return _unwind(strand, Thrown(Raised(error)))
 
 
-def _unwind(strand: Strand, thrown: _Thrown) -> Effect:
+def _unwind(strand: Strand, thrown: Thrown) -> Effect:
     """Hand an error to blocks and frames, innermost first, until one names the next instruction; else raise it."""
     stack = strand.stack
     error = thrown.take()
@@ -188,7 +193,7 @@ def _unwind(strand: Strand, thrown: _Thrown) -> Effect:
                     stack.pop()
                     return Pure(stop.value) if strand.suspect is None else Confirm(stop.value)
                 except BaseException as raised:
-                    error = raised
+                    error = without_this_frame(raised)
             stack.pop()
             if strand.suspect is not None and not _cancellation.is_cancellation(error):
                 return Confirm(None, error)
@@ -215,7 +220,7 @@ def _suspect(strand: Strand, error: BaseException) -> None:
     strand.suspect = error
 
 
-_TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {Fail: _answer, _Thrown: _unwind}
+_TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {Fail: _answer, Thrown: _unwind}
 """Instructions that turn the stack around and never wait."""
 
 
@@ -245,5 +250,5 @@ async def enter_confirm(strand: Strand, eff: Confirm) -> Effect:
                 strand.defects.append(eff.error)  # It gives way to the cancellation, and is told if that ends inside.
             raise
     if eff.error is not None:
-        raise eff.error
+        return Thrown(eff.error)
     return Pure(eff.value)

@@ -31,8 +31,10 @@ from effect_runtime.effect import (
     Validate,
 )
 from effect_runtime.errors import FiberCancelled, ForkOutsideScope, Suspended
+from effect_runtime.interpreter._loop import Thrown
 from effect_runtime.interpreter._outcome import worst
 from effect_runtime.interpreter._strand import Effect, Enter, Scope, Strand
+from effect_runtime.interpreter._traceback import without_this_frame
 
 _PENDING: Any = object()
 """Stands where a branch has no outcome: it was cancelled, or never started."""
@@ -55,7 +57,7 @@ class _Branches:
         try:
             self.values[index] = await strand.machine.unfold(strand, effect)
         except (Raised, Exception) as error:
-            self.errors[index] = error
+            self.errors[index] = without_this_frame(error)
         except BaseException:
             broken = worst(strand.defects)
             if broken is not None:
@@ -103,7 +105,7 @@ async def _gather(strand: Strand, eff: Gather) -> Effect:
 def _all_values(branches: _Branches) -> Effect:
     error = worst(branches.ordered_errors())
     if error is not None:
-        raise error
+        return Thrown(error)
     if any(value is _PENDING for value in branches.values):
         raise FiberCancelled
     return Pure(tuple(branches.values))
@@ -116,7 +118,7 @@ async def _validate(strand: Strand, eff: Validate) -> Effect:
     errors = branches.ordered_errors()
     failures = tuple(error.error for error in errors if isinstance(error, Raised))
     if errors and len(failures) == len(errors):
-        raise Raised(failures) from errors[0]
+        return Thrown(Raised(failures).with_traceback(errors[0].__traceback__))
     return _all_values(branches)
 
 
@@ -183,9 +185,9 @@ class _RunningFiber(Fiber[Any, Any]):
             self.exit = Succeeded(await strand.machine.unfold(strand, effect))
         except Raised as signal:
             self.exit = Failed(signal.error)
-            self.traceback = signal.__traceback__
+            self.traceback = without_this_frame(signal).__traceback__
         except Exception as defect:
-            self._die(defect)
+            self._die(without_this_frame(defect))
         except BaseException:
             self.exit = Cancelled()
             broken = worst(strand.defects)
@@ -230,9 +232,9 @@ async def _join(strand: Strand, eff: Join) -> Effect:
             return Pure(value)
         case Failed(error):
             fiber.scope.fibers.pop(fiber, None)
-            raise Raised(error).with_traceback(fiber.traceback)
+            return Thrown(Raised(error).with_traceback(fiber.traceback))
         case Died(defect):
-            raise defect
+            return Thrown(defect)
         case Cancelled():
             raise FiberCancelled
 

@@ -57,6 +57,7 @@ async def _end_fibers(strand: Strand, scope: Scope, error: BaseException | None)
                 found.append(UnjoinedFailure(failure).with_traceback(fiber.traceback))
             case _:
                 pass
+    scope.fibers.clear()
     return tell(strand, found)
 
 

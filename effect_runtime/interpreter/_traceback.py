@@ -46,6 +46,12 @@ def user_frames(traceback: TracebackType | None) -> TracebackType | None:
     return linked or traceback
 
 
+def without_this_frame(error: BaseException) -> BaseException:
+    """Take the frame that caught an error out of its traceback: what it keeps the error in would be a cycle."""
+    caught = error.__traceback__
+    return error if caught is None else error.with_traceback(caught.tb_next)
+
+
 def is_ours(code: CodeType) -> bool:
     """Say whether code belongs to this library."""
     return code.co_filename.startswith(_LIBRARY)

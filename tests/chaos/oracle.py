@@ -87,7 +87,9 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(
         lost=(*_named("acknowledged", unkept), *(each for hop in hops for each in _lost(hop))),
         ghosts=(*_named("refused", evidence.refused & set(taken)), *(each for hop in hops for each in _ghosts(hop))),
-        effects=tuple(f"{hop.name} {each.payment} x{each.count}" for hop in hops for each in hop.effects if each.count != 1),
+        effects=tuple(
+            f"{hop.name} {each.payment} x{each.count}" for hop in hops for each in hop.effects if each.count != 1
+        ),
         order=tuple(each for hop in hops for each in inversions(hop)),
         stuck=evidence.stuck,
         orphans=tuple(each for hop in hops for each in _orphans(hop)),
@@ -175,9 +177,7 @@ def gather(folder: Path, *, trouble: Sequence[str]) -> Evidence:
     )
 
 
-def _hop(
-    name: str, near: sqlite3.Connection, business: str, far: sqlite3.Connection, lines: Sequence[Line]
-) -> Hop:
+def _hop(name: str, near: sqlite3.Connection, business: str, far: sqlite3.Connection, lines: Sequence[Line]) -> Hop:
     effects = far.execute(f"SELECT payment, account, number, count FROM {name} ORDER BY position")
     return Hop(
         name=name,
@@ -198,8 +198,12 @@ class Recovery:
 
 
 def recovery(lines: Sequence[Line]) -> Recovery:
-    """Read recovery times off the ledger: from each kill to the last handler of what it might have held up."""
-    applied = {line["payment"]: line["at"] for line in lines if line["kind"] == "handled" and line["hop"] == "posting"}
+    """Read recovery times off the ledger: from each kill to the last handler, of either hop, for what was
+    acknowledged before."""
+    applied: dict[str, float] = {}
+    for line in lines:
+        if line["kind"] == "handled":
+            applied[line["payment"]] = max(applied.get(line["payment"], 0.0), line["at"])
     acknowledged = [(line["at"], line["payment"]) for line in lines if line["kind"] == "acknowledged"]
     each: list[float] = []
     for kill in (line for line in lines if line["kind"] == "killed"):

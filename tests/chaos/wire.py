@@ -11,8 +11,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import final
 
-from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, connect_unix, create_unix_listener
-from anyio import IncompleteRead, create_task_group
+from anyio import (
+    BrokenResourceError,
+    ClosedResourceError,
+    EndOfStream,
+    IncompleteRead,
+    connect_unix,
+    create_task_group,
+    create_unix_listener,
+)
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 from attrs import field, frozen

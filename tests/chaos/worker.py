@@ -1,7 +1,7 @@
 """One process under test: `python -m tests.chaos.worker SETTINGS`, one line of JSON.
 
-It answers commands and orders to die on its input, a line of JSON each, and ends in order when its input ends. Everything it
-says is a line of JSON, too.
+It takes commands and orders to die from its input, a line of JSON each, and ends in order when its input ends.
+Everything it says is a line of JSON, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 from attrs import asdict, frozen
 
 from effect_runtime import App, Failed, Succeeded
-from effect_runtime.dispatch import Conflict, CommitUnknown, StoreUnavailable
+from effect_runtime.dispatch import CommitUnknown, Conflict, StoreUnavailable
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite import Migration, SqliteStore

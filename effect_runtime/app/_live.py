@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, final
 
 from anyio import Event, move_on_after
+from anyio.lowlevel import checkpoint
 
 from effect_runtime.app._plan import Plan
 from effect_runtime.app._site import Site, consumer_of, home_of, relay_of, routes_of
@@ -52,6 +53,7 @@ class Live:
     async def settled(self) -> None:
         """Wait until relays and consumers have nothing to do now: what is due later does not count."""
         while True:
+            await checkpoint()
             for site in self.sites.values():
                 await site.calm()
             if all(site.is_calm for site in self.sites.values()):
@@ -69,15 +71,15 @@ async def opened(plan: Plan, *, relay: bool, consumers: bool) -> AsyncIterator[L
         dispatcher = Dispatcher({name: home for site in sites.values() for name, home in site.homes.items()})
         if plan.wire is not None:
             await stack.enter_async_context(plan.wire.running())
-        routes = {key: routes_of(plan, site) for key, site in sites.items()}
-        for key, site in sites.items():
-            if routes[key]:
-                await site.delivery.register(routes[key])
+        for site in sites.values():
+            site.routes = routes_of(plan, site)
+            if site.routes:
+                await site.delivery.register(site.routes)
         if consumers:
             await _start_consumers(plan, sites, dispatcher, stack)
         if relay:
-            for key, site in sites.items():
-                site.relay = relay_of(plan, site, routes[key])
+            for site in sites.values():
+                site.relay = relay_of(plan, site)
                 if site.relay is not None:
                     await stack.enter_async_context(site.relay.running())
         live = Live(plan, sites, dispatcher)

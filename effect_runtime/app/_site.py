@@ -5,7 +5,7 @@ Contexts that are bound to the same store value share a site. Knows the wire and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import define, field, frozen
@@ -61,11 +61,17 @@ class Site:
     homes: dict[str, Home] = field(factory=dict)
     relay: Relay | None = None
     consumer: Consumer | None = None
+    routes: tuple[Route, ...] = ()
 
     @property
     def delivery(self) -> DeliveryStore:
         """Return the store as delivery sees it."""
         return cast("DeliveryStore", self.store)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Return where its events must be accepted."""
+        return tuple(dict.fromkeys(route.destination for route in self.routes))
 
     @property
     def dead_letters(self) -> DeadLetters:
@@ -94,7 +100,13 @@ class Site:
 
     async def health(self, plan: Plan) -> Health:
         """Look at delivery on this store."""
-        return await health(self.delivery, now=plan.host.time.now(), relay=self.relay, consumer=self.consumer)
+        return await health(
+            self.delivery,
+            now=plan.host.time.now(),
+            relay=self.relay,
+            consumer=self.consumer,
+            destinations=self.destinations,
+        )
 
 
 def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Mapping[type, str]) -> Home:
@@ -145,12 +157,11 @@ def routes_of(plan: Plan, site: Site) -> tuple[Route, ...]:
     return tuple(Route(topic, destination, earliest) for (topic, destination), earliest in routes.items())
 
 
-def relay_of(plan: Plan, site: Site, routes: Sequence[Route]) -> Relay | None:
+def relay_of(plan: Plan, site: Site) -> Relay | None:
     """Build the relay of a site, if it has anywhere to send to."""
-    destinations = tuple(dict.fromkeys(route.destination for route in routes))
-    if plan.wire is None or plan.transport != "outbox" or not destinations:
+    if plan.wire is None or plan.transport != "outbox" or not site.destinations:
         return None
-    return Relay(site.delivery, plan.wire, destinations, host=plan.host, wake=site.wake)
+    return Relay(site.delivery, plan.wire, site.destinations, host=plan.host, wake=site.wake)
 
 
 def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | None:

@@ -79,7 +79,7 @@ async def outcome_of_cancelling_at(bench: Bench, point: int) -> tuple[bool, dict
     scope = CancelScope()
     watch = Stopwatch(point, scope.cancel)
     for place in ("begin", "claim", "savepoint", "release", "rollback_to", "commit", "committed"):
-        bench.store.on(place, *[watch.point] * 6)  # type: ignore[arg-type]  # each of the points
+        bench.store.on(place, *[watch.point] * 6)
     async with bench.running(notes, interceptors=[stopping(watch)]) as app:
         with scope:
             await app.run_exit(keep(Keep("a")), command_id="c")

@@ -1,0 +1,1 @@
+"""The application: doors, life cycle, verification, two contexts over one wire."""

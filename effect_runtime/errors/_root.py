@@ -44,9 +44,14 @@ class ConfigurationError(ExceptionGroup[Fault], EffectRuntimeError):
         return ConfigurationError("selected", excs)
 
     @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults, in the order in which they were found."""
+        return tuple(fault for fault in self.exceptions if isinstance(fault, Fault))
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """Return the codes of all faults, in the order in which they were found."""
-        return tuple(fault.code.name for fault in self.exceptions if isinstance(fault, Fault))
+        return tuple(fault.code.name for fault in self.faults)
 
 
 def raise_faults(subject: str, faults: Iterable[Fault]) -> None:

@@ -25,7 +25,7 @@ from effect_runtime.outbox._lending import (
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Lane, Route, Settlement
 from effect_runtime.outbox.sqlite._letters import write_letter
 from effect_runtime.outbox.sqlite._moment import maybe_moment, micros, moment
-from effect_runtime.outbox.sqlite._record import history_text, stored_envelope, stored_history
+from effect_runtime.outbox.sqlite._record import ENVELOPE, history_text, stored_envelope, stored_history
 
 _COLUMNS: Final = "destination, topic, key, event, id, last, latest, due, attempts, history, owner, token, blocked"
 
@@ -33,9 +33,8 @@ DUE: Final = (
     f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND latest > last AND blocked = 0 AND due <= ?"
     " ORDER BY due, id LIMIT ?"
 )
-LINE: Final = (
-    "SELECT envelope, sequence FROM er_outbox WHERE topic = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?"
-)
+LINE: Final = f"SELECT {ENVELOPE} FROM er_outbox WHERE topic = ? AND key = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+_ALONE: Final = f"SELECT {ENVELOPE} FROM er_outbox WHERE event = ?"
 NEXT_DUE: Final = "SELECT due FROM er_lane WHERE destination = ? AND latest > last AND blocked = 0 ORDER BY due LIMIT 1"
 _BY_EVENT: Final = f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND event = ?"
 _BY_KEY: Final = f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND topic = ? AND key = ?"
@@ -127,10 +126,10 @@ def claim(
 def _waiting_events(connection: sqlite3.Connection, row: LaneRow, limit: int) -> tuple[Envelope, ...]:
     lane = row.lane
     if lane.key is None:
-        found = connection.execute("SELECT envelope, sequence FROM er_outbox WHERE event = ?", (lane.event,))
+        found = connection.execute(_ALONE, (lane.event,))
     else:
         found = connection.execute(LINE, (lane.topic, lane.key, row.last, limit))
-    return tuple(stored_envelope(stored, sequence) for stored, sequence in found)
+    return tuple(stored_envelope(columns) for columns in found)
 
 
 def settle(connection: sqlite3.Connection, settlement: Settlement, *, letter: str, now: datetime) -> bool:

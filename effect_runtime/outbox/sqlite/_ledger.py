@@ -12,28 +12,12 @@ from effect_runtime.dispatch import Answer, AuditEntry, Ledger
 from effect_runtime.errors import EventTooLarge, StoreConflict
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox.sqlite._moment import micros, moment
-from effect_runtime.outbox.sqlite._record import envelope_bytes
-
-
-def claim_command(connection: sqlite3.Connection, command_id: str, fingerprint: bytes, now: datetime) -> Answer | None:
-    """Write a command id as claimed, or return the answer that it has."""
-    claimed = connection.execute(
-        "INSERT INTO er_command(id, fingerprint, at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        (command_id, fingerprint, micros(now)),
-    )
-    if claimed.rowcount == 1:
-        return None
-    answer = stored_answer(connection, command_id)
-    if answer is None:
-        connection.execute("UPDATE er_command SET fingerprint = ? WHERE id = ?", (fingerprint, command_id))
-    return answer
+from effect_runtime.outbox.sqlite._record import write_envelope
 
 
 def stored_answer(connection: sqlite3.Connection, command_id: str) -> Answer | None:
     """Return the answer under a command id, if there is one."""
-    row = connection.execute(
-        "SELECT fingerprint, body FROM er_command WHERE id = ? AND body IS NOT NULL", (command_id,)
-    ).fetchone()
+    row = connection.execute("SELECT fingerprint, body FROM er_command WHERE id = ?", (command_id,)).fetchone()
     return None if row is None else Answer(command_id=command_id, fingerprint=row[0], body=row[1])
 
 
@@ -61,10 +45,7 @@ def _publish(connection: sqlite3.Connection, event: Envelope, at: int) -> Envelo
             (event.topic, event.key),
         ).fetchone()
         event = event.numbered(number)
-    connection.execute(
-        "INSERT INTO er_outbox(event, topic, key, sequence, envelope, at) VALUES (?, ?, ?, ?, ?, ?)",
-        (event.id, event.topic, event.key, event.sequence, envelope_bytes(event), at),
-    )
+    write_envelope(connection, event, at)
     _enqueue(connection, event, at)
     return event
 
@@ -88,9 +69,7 @@ def _enqueue(connection: sqlite3.Connection, event: Envelope, at: int) -> None:
 
 def _remember(connection: sqlite3.Connection, answer: Answer, at: int, store: str) -> None:
     written = connection.execute(
-        "INSERT INTO er_command(id, fingerprint, body, at) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, body = excluded.body, at = excluded.at"
-        " WHERE body IS NULL",
+        "INSERT INTO er_command(id, fingerprint, body, at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (answer.command_id, answer.fingerprint, answer.body, at),
     )
     if written.rowcount == 0:

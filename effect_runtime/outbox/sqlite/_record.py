@@ -1,51 +1,57 @@
-"""Envelopes and histories as bytes and text: a private form that only this adapter reads.
-
-An envelope is one line of JSON with its attributes, a line feed, and the payload untouched. Its number is a column.
-"""
+"""Envelopes as columns, and histories as text. The payload is stored as it is, byte for byte."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any
+import sqlite3
+from typing import Final
 
 from effect_runtime.integration import Envelope
+from effect_runtime.outbox.sqlite._moment import micros, moment
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def envelope_bytes(envelope: Envelope) -> bytes:
-    """Return an envelope as it is stored, without its number."""
-    attributes = [
-        envelope.id,
-        envelope.source,
-        envelope.type,
-        envelope.version,
-        envelope.topic,
-        envelope.time.isoformat(),
-        envelope.correlation,
-        envelope.key,
-        envelope.causation,
-        envelope.traceparent,
-        envelope.tracestate,
-        envelope.tenant,
-    ]
-    return _dump(attributes).encode() + b"\n" + envelope.data
+ENVELOPE: Final = (
+    "event, topic, key, sequence, source, type, version, time, correlation, causation, traceparent, tracestate,"
+    " tenant, data"
+)
+_INSERT: Final = f"INSERT INTO er_outbox({ENVELOPE}, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def stored_envelope(stored: bytes, sequence: int | None) -> Envelope:
-    """Return a stored envelope with its number."""
-    line, _, payload = stored.partition(b"\n")
-    attributes: list[Any] = json.loads(line)
-    id, source, type, version, topic, time, correlation, key, causation, traceparent, tracestate, tenant = attributes
+def write_envelope(connection: sqlite3.Connection, envelope: Envelope, at: int) -> None:
+    """Store an envelope with its number, committed at this moment."""
+    connection.execute(
+        _INSERT,
+        (
+            envelope.id,
+            envelope.topic,
+            envelope.key,
+            envelope.sequence,
+            envelope.source,
+            envelope.type,
+            envelope.version,
+            micros(envelope.time),
+            envelope.correlation,
+            envelope.causation,
+            envelope.traceparent,
+            envelope.tracestate,
+            envelope.tenant,
+            envelope.data,
+            at,
+        ),
+    )
+
+
+def stored_envelope(columns: sqlite3.Row) -> Envelope:
+    """Return a stored envelope from the columns of `ENVELOPE`."""
+    (id, topic, key, sequence, source, type, version, time, correlation, causation, traceparent, tracestate, tenant,
+     data) = columns  # fmt: skip
     return Envelope(
         id=id,
         source=source,
         type=type,
         version=version,
         topic=topic,
-        time=datetime.fromisoformat(time),
-        data=payload,
+        time=moment(time),
+        data=data,
         correlation=correlation,
         key=key,
         sequence=sequence,
@@ -58,7 +64,7 @@ def stored_envelope(stored: bytes, sequence: int | None) -> Envelope:
 
 def history_text(history: tuple[str, ...]) -> str:
     """Return a history as it is stored."""
-    return _dump(history) if history else "[]"
+    return json.dumps(history, ensure_ascii=False) if history else "[]"
 
 
 def stored_history(stored: str) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from effect_runtime.outbox.sqlite._migration import Migration
 
 _UNITS: Final = (
     """CREATE TABLE er_command(
-        id TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, body BLOB, at INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+        id TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE er_audit(
-        position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, context TEXT NOT NULL, command TEXT NOT NULL,
+        position INTEGER PRIMARY KEY, at INTEGER NOT NULL, context TEXT NOT NULL, command TEXT NOT NULL,
         command_id TEXT NOT NULL, principal TEXT NOT NULL, outcome TEXT NOT NULL, correlation TEXT NOT NULL) STRICT""",
 )
 
@@ -24,7 +25,9 @@ _OUTBOX: Final = (
         PRIMARY KEY (topic, key)) STRICT, WITHOUT ROWID""",
     """CREATE TABLE er_outbox(
         position INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, key TEXT,
-        sequence INTEGER, envelope BLOB NOT NULL, at INTEGER NOT NULL) STRICT""",
+        sequence INTEGER, source TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL, time INTEGER NOT NULL,
+        correlation TEXT NOT NULL, causation TEXT, traceparent TEXT, tracestate TEXT, tenant TEXT, data BLOB NOT NULL,
+        at INTEGER NOT NULL) STRICT""",
     "CREATE UNIQUE INDEX er_outbox_line ON er_outbox(topic, key, sequence) WHERE key IS NOT NULL",
     """CREATE TABLE er_route(
         topic TEXT NOT NULL, destination TEXT NOT NULL, PRIMARY KEY (topic, destination)) STRICT, WITHOUT ROWID""",

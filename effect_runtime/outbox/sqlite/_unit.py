@@ -18,7 +18,7 @@ from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._connection import down
 from effect_runtime.outbox.sqlite._inbox_unit import SqliteInbox
-from effect_runtime.outbox.sqlite._ledger import claim_command, write_ledger
+from effect_runtime.outbox.sqlite._ledger import stored_answer, write_ledger
 from effect_runtime.outbox.sqlite._session import SqliteSession, Statements
 from effect_runtime.outbox.sqlite._thread import Thread
 from effect_runtime.outbox.sqlite._writer import Batch, Writer
@@ -94,7 +94,7 @@ class SqliteUnit:
             self._read_others = batch.members > 0
             if self._read_others:
                 self._step("SAVEPOINT er_unit")
-        elif self._batch.decided.is_set():
+        elif self._batch.over:
             # Never let a statement reach the connection outside a transaction: it would commit by itself.
             raise self._writer.lost(self._batch) from self._batch.error
 
@@ -102,7 +102,8 @@ class SqliteUnit:
         self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a step on the writer connection, in this unit's transaction."""
-        await self.begin()
+        if self._batch is None or self._ended or self._batch.over:
+            await self.begin()
         try:
             if self._thread is None:
                 return self._host.blocking.run(step, self._writer.connection, *args, **kwargs)
@@ -129,8 +130,12 @@ class SqliteUnit:
         return down(self._writer.store, error)
 
     async def claim(self, command_id: str, fingerprint: bytes) -> Answer | None:
-        """Claim a command id, or return what its twin has answered; a twin in flight has the turn."""
-        return await self.run(claim_command, command_id, fingerprint, self._host.time.now())
+        """Claim a command id, or return what its twin has answered.
+
+        The open transaction is the claim: a twin, in this process or another, cannot write before it has ended. So
+        the id becomes a row with its answer, and a claim that ends without one leaves nothing behind.
+        """
+        return await self.run(stored_answer, command_id)
 
     async def savepoint(self) -> int:
         """Open a savepoint; its number is never given twice in one unit."""
@@ -158,7 +163,7 @@ class SqliteUnit:
         batch = self._batch
         if self._ended or batch is None:
             raise UnitEnded(self._writer.store, used="A savepoint")
-        if batch.decided.is_set():
+        if batch.over:
             raise self._writer.lost(batch) from batch.error
         if savepoint not in self._savepoints:
             raise SavepointGone(self._writer.store, savepoint=savepoint)
@@ -203,7 +208,7 @@ class SqliteUnit:
         self._ended = True
         if batch is None or ended:
             return None
-        if not batch.decided.is_set():
+        if not batch.over:
             self._undo(batch)
         self._writer.leave(batch, kept=False)
         return batch

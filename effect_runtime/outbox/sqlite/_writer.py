@@ -52,7 +52,14 @@ class Batch:
     members: int = 0
     room: int | None = None
     decided: Event = field(factory=Event)
+    over: bool = False
     error: BaseException | None = None
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell the verdict to everybody who waits for it."""
+        self.error = error
+        self.over = True
+        self.decided.set()
 
 
 @frozen(eq=False)
@@ -150,7 +157,7 @@ class Writer:
 
     def _pass_on(self) -> None:
         batch = self._batch
-        if batch is None or batch.decided.is_set():
+        if batch is None or batch.over:
             self._batch = None
             self._go_on()
         elif batch.alone:
@@ -197,8 +204,7 @@ class Writer:
         batch, self._batch = self._batch, None
         assert batch is not None  # nobody has a turn while a commit is under way
         self._crowded = batch.members > 1 or bool(self._waiting)
-        batch.error = outcome.value or outcome.error
-        batch.decided.set()
+        batch.end(outcome.value or outcome.error)
         changed = self.connection.total_changes - batch.changes
         if self._checkpointer is not None and self._checkpointer.noted(changed, then=self._go_on):
             return
@@ -214,8 +220,7 @@ class Writer:
 
     def lose(self, batch: Batch, error: BaseException | None) -> None:
         """Tell everybody in a batch that its transaction has ended, and why."""
-        batch.error = error
-        batch.decided.set()
+        batch.end(error)
 
     def undo(self, batch: Batch, error: BaseException | None) -> None:
         """Undo a whole batch: it has one unit only, or one that could not be undone alone because of `error`."""
@@ -226,7 +231,7 @@ class Writer:
 
     async def verdict(self, batch: Batch) -> None:
         """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""
-        if batch.decided.is_set():
+        if batch.over:
             await cancel_shielded_checkpoint()
         elif not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
             raise CommitUndecided(self.store, waited=self._pace.verdict)

@@ -148,7 +148,7 @@ class Consumer:
 
     def receiver(self, subscription: str) -> Receive:
         """Return what a transport calls with each message of one subscription."""
-        return partial(self.receive, subscription)
+        return partial(self.receive, self._inlets[subscription].id)
 
     async def receive(self, subscription: str, message: Message) -> None:
         """Settle one message: returns once it is durably applied, held, absorbed or dead-lettered.

@@ -5,7 +5,7 @@ Knows the ports and the loops that it looks at; it changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -47,7 +47,7 @@ class Blocked:
 class Health:
     """A snapshot of delivery on one store.
 
-    `backlog` counts events that destinations of this process have not accepted, no further than the limit asked for.
+    `backlog` counts committed events that their destinations have not accepted, no further than the limit asked for.
     `behind` is for how long the oldest of them has been due. `dead_letters` counts open ones, up to a hundred.
     """
 
@@ -72,15 +72,24 @@ class Health:
 
 
 async def health(
-    store: DeliveryStore, *, now: datetime, relay: Relay | None, consumer: Consumer | None, limit: int = 10_000
+    store: DeliveryStore,
+    *,
+    now: datetime,
+    relay: Relay | None,
+    consumer: Consumer | None,
+    destinations: Sequence[str] = (),
+    limit: int = 10_000,
 ) -> Health:
-    """Look at one store and the loops that this process runs on it."""
+    """Look at one store and the loops that this process runs on it.
+
+    The backlog is that of the relay's destinations, and of `destinations` that another process serves.
+    """
     letters = await store.dead_letters(state="dead", limit=_LISTED)
     breakers = {} if relay is None else relay.breakers
     trouble = () if relay is None else relay.trouble
     if consumer is not None and consumer.trouble is not None:
         trouble = (*trouble, consumer.trouble)
-    destinations = tuple(breakers)
+    destinations = tuple(dict.fromkeys((*destinations, *breakers)))
     due = await store.next_due(destinations) if destinations else None
     return Health(
         gaps=() if consumer is None else await _gaps(store, consumer, now),

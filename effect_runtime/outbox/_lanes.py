@@ -109,8 +109,9 @@ def _retries() -> Schedule:
 class RelayPolicy:
     """How a relay borrows, publishes and gives up.
 
-    `lease`: how long a lane is borrowed; a dead relay's lanes are idle for that long. `margin`: with less of the lease
-    left no publish is started. `publish_within`: longest single publish. `retries`: further attempts after a rejection.
+    `lease`: how long a lane is borrowed; a dead relay's lanes are idle for that long. `publish_within`: longest single
+    publish. A lane's first publish needs `margin` of its lease, each further one all of `publish_within`: otherwise a
+    short rest of the lease would look like a silent destination. `retries`: further attempts after a rejection.
     `pause`: wait after a key's destination took no more of it. A dead letter of a key always blocks its lane: going on
     would leave a number missing at every subscription.
     """

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from anyio import CancelScope, Event, create_task_group, get_cancelled_exc_class, move_on_after
+from anyio import CancelScope, Event, create_task_group, current_time, get_cancelled_exc_class, move_on_after
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 from attrs import frozen
@@ -75,8 +75,8 @@ class Pump(Generic[T]):
     """Keep up to a window of items in work; owned by the relay or worker that made it."""
 
     __slots__ = (
-        "_bell", "_calm", "_calm_at", "_done", "_draining", "_failures", "_host", "_in_flight", "_pace", "_recovery",
-        "_source", "_wake", "_watch", "trouble",
+        "_bell", "_calm", "_calm_at", "_drain_ends", "_draining", "_failures", "_host", "_in_flight", "_pace",
+        "_recovery", "_source", "_wake", "_watch", "trouble",
     )  # fmt: skip
 
     def __init__(self, source: Source[T], *, host: Host, pace: Pace, wake: Wake, watch: Watch | None = None) -> None:
@@ -92,7 +92,7 @@ class Pump(Generic[T]):
         self._failures = 0
         self._recovery = _recovery()
         self._draining = False
-        self._done: Event | None = None
+        self._drain_ends = 0.0
         self.trouble: str | None = None
 
     @property
@@ -117,10 +117,10 @@ class Pump(Generic[T]):
         """
         failure: BaseException | None = None
         self._draining = False
-        self._done = Event()
+        done = Event()
         with self._wake.followed_by(self._bell):
             async with create_task_group() as group:
-                group.start_soon(self._loop, self._done)
+                group.start_soon(self._loop, done)
                 if self._watch is not None:
                     group.start_soon(self._watch.run)
                 try:
@@ -129,19 +129,21 @@ class Pump(Generic[T]):
                     raise
                 except BaseException as error:  # carried around the task group, which would wrap it
                     failure = error
-                await self._drained(self._done)
+                await self._drained(done)
                 group.cancel_scope.cancel()
         if failure is not None:
             raise failure
 
     def stop(self) -> None:
-        """Claim nothing more. What is in flight goes on."""
-        self._draining = True
+        """Claim nothing more. What is in flight goes on, until the drain's deadline counted from the first `stop`."""
+        if not self._draining:
+            self._draining = True
+            self._drain_ends = current_time() + self._pace.drain.total_seconds()
         self._bell.ring()
 
     async def _drained(self, done: Event) -> None:
         self.stop()
-        with move_on_after(self._pace.drain.total_seconds()):
+        with CancelScope(deadline=self._drain_ends):
             await done.wait()
 
     async def _loop(self, done: Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import assert_never
 
 from anyio import move_on_after
 from attrs import define, field, frozen
@@ -51,7 +52,7 @@ class RelayCounts:
     stale: int = 0
 
 
-@frozen
+@frozen(eq=False)
 class _Loan:
     """A claimed lane, and the reading of the monotonic clock at which its lease must be taken as over."""
 
@@ -101,10 +102,10 @@ class _Outlet:
         ending: Ending = Through()
         try:
             for envelope in item.claimed.envelopes:
-                if not self._may_publish(item):
+                if not self._may_publish(item, is_first=accepted == 0):
                     break
                 ending = await self._publish(envelope, within=item.ends - self.host.time.monotonic())
-                self._learn(ending)
+                self._count(ending)
                 if not isinstance(ending, Through):
                     break
                 accepted += 1
@@ -135,13 +136,16 @@ class _Outlet:
         """Return the seconds until the breaker lets a lane through, or until the next lane is due."""
         if self.breaker.state is BreakerState.OPEN:
             return max(0.0, self.breaker.until - self.host.time.monotonic())
+        if self.breaker.state is BreakerState.PROBING and self.loans:
+            return None  # the probe's end will ring
         due = await self.store.next_due((self.destination,))
         return None if due is None else (due - self.host.time.now()).total_seconds()
 
-    def _may_publish(self, loan: _Loan) -> bool:
+    def _may_publish(self, loan: _Loan, *, is_first: bool) -> bool:
         if self.breaker.state is BreakerState.OPEN:
             return False
-        return self.host.time.monotonic() + self.policy.margin.total_seconds() < loan.ends
+        needed = self.policy.margin if is_first else self.policy.publish_within
+        return self.host.time.monotonic() + needed.total_seconds() < loan.ends
 
     async def _publish(self, envelope: Envelope, *, within: float) -> Ending:
         try:
@@ -150,9 +154,11 @@ class _Outlet:
             return Rejected(described(error))
         self.tally["published"] += 1
         seconds = min(within, self.policy.publish_within.total_seconds())
+        ending: Ending = Unavailable(f"no answer within {seconds:.1f} s")
         with move_on_after(seconds):
-            return await self._asked(message)
-        return Unavailable(f"no answer within {seconds:.1f} s")
+            ending = await self._asked(message)
+        self._learn(ending)
+        return ending
 
     async def _asked(self, message: Message) -> Ending:
         try:
@@ -171,19 +177,24 @@ class _Outlet:
 
     def _learn(self, ending: Ending) -> None:
         now = self.host.time.monotonic()
+        if isinstance(ending, Unavailable):
+            chance = self.host.entropy.random()
+            self.breaker = self.breaker.after(BreakerEvent.TROUBLE, now=now, chance=chance, reason=ending.reason)
+        else:
+            self.breaker = self.breaker.after(BreakerEvent.ANSWERED, now=now)
+
+    def _count(self, ending: Ending) -> None:
         match ending:
-            case Unavailable(reason):
-                chance = self.host.entropy.random()
-                self.breaker = self.breaker.after(BreakerEvent.TROUBLE, now=now, chance=chance, reason=reason)
+            case Through():
+                self.tally["accepted"] += 1
+            case Unavailable():
                 self.tally["unavailable"] += 1
             case Paused():
                 self.tally["paused"] += 1
             case Rejected():
                 self.tally["rejected"] += 1
-            case Through():
-                self.tally["accepted"] += 1
-        if not isinstance(ending, Unavailable):
-            self.breaker = self.breaker.after(BreakerEvent.ANSWERED, now=now)
+            case _:
+                assert_never(ending)
 
     def _end(self, loan: _Loan, accepted: int, ending: Ending) -> None:
         chance, now = self.host.entropy.random(), self.host.time.now()

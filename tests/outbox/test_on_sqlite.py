@@ -106,8 +106,8 @@ async def arrived(store: Any, count: int) -> None:
 async def test_two_processes_deliver_everything_once_and_in_order(tmp_path: Path) -> None:
     """Both relay and consume on the same two files, while handlers break and keys retry."""
     breaks = {f"k{key}-{number}": 2 for key in range(3) for number in (2, 5)}
-    with fail_after(120):
-        async with process(tmp_path, breaks) as first, process(tmp_path, dict(breaks)) as second:
+    with fail_after(60):
+        async with process(tmp_path, breaks) as first, process(tmp_path, breaks) as second:
             for number in range(1, 11):
                 events = [event(number, key=f"k{key}") for key in range(10)] + [event(number, key=None)]
                 await commit((first if number % 2 else second).source, *events)
@@ -123,7 +123,7 @@ async def test_two_processes_deliver_everything_once_and_in_order(tmp_path: Path
 async def test_a_dead_letter_is_replayed_by_another_process(tmp_path: Path) -> None:
     """The worker that takes it up notices the other's commit by itself."""
     breaks = {"k-1": 4}
-    with fail_after(120):
+    with fail_after(60):
         async with process(tmp_path, breaks) as first:
             await commit(first.source, event(1, key="k"), event(2, key="k"))
             first.wake.ring()

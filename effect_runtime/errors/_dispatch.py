@@ -162,4 +162,3 @@ class RollbackFailed(EffectRuntimeError):
             f"The savepoint of {self.what} could not be undone: {self.reason}. "
             "The whole unit of work was rolled back; run the command again."
         )
-

@@ -6,13 +6,15 @@ Knows no loop. A lift keeps the function and its arguments, so that the effect c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, final
+from typing import TYPE_CHECKING, Any, ParamSpec, final
 
-from returns.future import FutureResult
 from returns.io import IOResult
 from returns.maybe import Maybe, Some
 
 from effect_runtime.effect._eff import A, Bind, Eff, F, Fail, Pure, from_result
+
+if TYPE_CHECKING:  # Named in annotations alone: importing them takes longer than importing this chapter.
+    from returns.future import FutureResult
 
 P = ParamSpec("P")
 

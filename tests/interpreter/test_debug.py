@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Never
 
+import anyio
+import anyio.lowlevel
 import pytest
 
-from effect_runtime.effect import Do, attempt, do, fail, gather, guard, succeed
+from effect_runtime.effect import Do, attempt, do, fail, from_async, gather, guard, succeed, timeout
 from effect_runtime.errors import RunningWarning
 from effect_runtime.interpreter import Interpreter, run
 from tests.interpreter.library import BookUnknown, HasShelf, copies_of, put, reading
@@ -68,6 +71,21 @@ async def test_effects_that_are_used_are_no_warning() -> None:
     before = sys.getprofile()
     assert await debugging.run(careful(), reading(book_1=2)) == 3
     assert sys.getprofile() is before
+
+
+async def test_a_timeout_that_is_over_is_no_pending_cancellation() -> None:
+    """After a timeout was answered, a failure that a block handles with further effects is no warning."""
+
+    @do
+    def going_on() -> Do[str]:
+        yield from attempt(timeout(from_async(anyio.sleep_forever), timedelta(0)))
+        try:
+            yield from succeed(1).map(lambda _: 1 // 0)
+        except ZeroDivisionError:
+            yield from from_async(anyio.lowlevel.checkpoint)
+        return "went on"
+
+    assert await debugging.run(going_on()) == "went on"
 
 
 async def test_debug_changes_no_outcome() -> None:

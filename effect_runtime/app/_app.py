@@ -147,11 +147,13 @@ class App:
         live = self._expect_live("run")
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
         interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
-        with live.visit():
-            try:
-                return await interpreter.run(eff, _OUTSIDE)
-            except CommandNotDone as error:
-                raise UnhandledFailure(error.reason) from error
+        live.enter()
+        try:
+            return await interpreter.run(eff, _OUTSIDE)
+        except CommandNotDone as error:
+            raise UnhandledFailure(error.reason) from error
+        finally:
+            live.leave()
 
     async def run_exit(
         self,
@@ -200,8 +202,11 @@ class App:
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
         if isinstance(built, FieldErrors):
             invalid = Invalid(built.fields)
-            with live.visit():
+            live.enter()
+            try:
                 await live.dispatcher.refuse(handler, context, invalid)
+            finally:
+                live.leave()
             return Failed(invalid)
         return await self._exit(live, eff, context)
 
@@ -234,8 +239,11 @@ class App:
         self, live: Live, eff: Eff[A, E, Any], context: MessageContext
     ) -> Succeeded[A] | Failed[E | NotDone] | Died:
         interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
-        with live.visit():
+        live.enter()
+        try:
             ended = await interpreter.run_exit(eff, _OUTSIDE)
+        finally:
+            live.leave()
         if isinstance(ended, Died) and isinstance(ended.exception, CommandNotDone):
             return Failed(ended.exception.reason)
         return ended

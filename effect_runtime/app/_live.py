@@ -5,8 +5,8 @@ Owned by one `App.running()`. Knows no doors.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, final
 
 from anyio import Event, move_on_after
@@ -31,16 +31,15 @@ class Live:
         self._in_flight = 0
         self._idle: Event | None = None
 
-    @contextmanager
-    def visit(self) -> Iterator[None]:
+    def enter(self) -> None:
         """Count one use of a door, so that closing waits for it."""
         self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            if self._idle is not None and not self._in_flight:
-                self._idle.set()
+
+    def leave(self) -> None:
+        """End one use of a door."""
+        self._in_flight -= 1
+        if self._idle is not None and not self._in_flight:
+            self._idle.set()
 
     async def drained(self) -> None:
         """Wait until no door is in use, within the deadline of the drain."""

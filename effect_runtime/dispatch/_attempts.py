@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, final
 
-from attrs import frozen
+from attrs import define
 
 from effect_runtime.dispatch._drain import drain, note
 from effect_runtime.dispatch._home import Home
@@ -35,7 +35,7 @@ from effect_runtime.errors import (
 from effect_runtime.integration import Envelope
 
 
-@frozen(eq=False, kw_only=True)
+@define(eq=False)
 class Job:
     """What to do in one unit of work.
 

@@ -35,7 +35,7 @@ def place_of(subject: Callable[..., Any] | type) -> str:
         return f"{code.co_filename}:{code.co_firstlineno} {name}"
     try:
         return f"{inspect.getsourcefile(subject)}:{inspect.getsourcelines(subject)[1]} {name}"
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError):  # typed at a prompt, or in a file that is not Python
         return name
 
 

@@ -6,7 +6,7 @@ First in, first out. Who handles an event, and when the queue is drained, is for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Never, Protocol, TypeVar
+from typing import Any, Final, Never, Protocol, TypeVar
 
 from effect_runtime.effect import Do, Eff, do
 from effect_runtime.errors import ForeignEvent, QueueClosed
@@ -94,9 +94,12 @@ def emit(event: DomainEvent[F]) -> Eff[None, F, HasEvents]:
     return _emitting(event)
 
 
+_RUNTIME: Final = ask[HasEvents]()
+
+
 @do
 def _emitting(event: DomainEvent[Any]) -> Do[None, Never, HasEvents]:
-    runtime = yield from ask[HasEvents]()
+    runtime = yield from _RUNTIME
     yield from add(runtime.events, event)
 
 

@@ -6,7 +6,7 @@ It only collects. What becomes of them is decided at the commit, by a transport 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Generic, Never, Protocol
+from typing import Any, Final, Generic, Never, Protocol
 
 from typing_extensions import TypeVar
 
@@ -93,9 +93,12 @@ def publish(event: Ev) -> Eff[None, Never, HasOutbox[Ev]]:
     return _publishing(event)
 
 
+_RUNTIME: Final = ask[HasOutbox[Any]]()
+
+
 @do
 def _publishing(event: Topic) -> Do[None, Never, HasOutbox[Any]]:
-    runtime = yield from ask[HasOutbox[Any]]()
+    runtime = yield from _RUNTIME
     yield from add(runtime.outbox, event)
 
 

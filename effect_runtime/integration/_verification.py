@@ -100,7 +100,7 @@ def place_of(defined: Any) -> str:
     name = f"{defined.__module__}.{defined.__qualname__}"
     try:
         return f"{inspect.getsourcefile(defined)}:{inspect.getsourcelines(defined)[1]} {name}"
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError):  # typed at a prompt, or in a file that is not Python
         return name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -316,3 +317,21 @@ def test_an_async_upcaster_is_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
         upcaster(BookBorrowed, version=1)(from_nothing)  # type: ignore[type-var]  # the point of this test
     assert caught.value.codes == ("ER211",)
+
+
+def test_a_class_in_a_file_that_is_not_python_is_reported_by_its_name(tmp_path: Path) -> None:
+    """A notebook or a page of the docs cannot be parsed for a line number; the refusal must not fail over that."""
+    page = tmp_path / "page.md"
+    page.write_text("It isn't Python.\n")
+    module = ModuleType("page")
+    module.__file__ = str(page)
+    sys.modules["page"] = module
+    try:
+        with pytest.raises(ConfigurationError) as caught:
+            exec(
+                "from attrs import frozen\n@frozen\nclass Nameless(Letters):\n    pass\n",
+                module.__dict__ | {"Letters": Letters},
+            )
+    finally:
+        del sys.modules["page"]
+    assert [(fault.code.name, fault.place) for fault in caught.value.faults] == [("ER201", "page.Nameless")]

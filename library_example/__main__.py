@@ -94,7 +94,7 @@ def die(telling: Telling, folder: Path, cast: Cast) -> None:
 
 async def rise(telling: Telling, folder: Path, cast: Cast) -> None:
     """Tell the third part: the same files, opened again; the event arrives, once."""
-    lost = State(copies=1, on_loan=0, shelf=1, out=1, bob=1)
+    lost = State(copies=1, on_loan=0, shelf=1, out=1, bob=1, waiting=1)
     found = State(copies=1, on_loan=1, shelf=1, out=1, bob=1)
     telling.step("We open the same files, and send nothing yet: the loan stands, the catalog has not heard of it.")
     async with on_stage(telling, folder, delivering=False) as scene:

@@ -42,7 +42,10 @@ class Cast:
 
 @frozen(kw_only=True)
 class State:
-    """What the contexts know: the catalog of its copies, lending of its shelf and of two patrons' active loans."""
+    """What the contexts know: the catalog of its copies, lending of its shelf and of two patrons' active loans.
+
+    `waiting` counts the events that both have committed and that have not yet arrived.
+    """
 
     copies: int
     on_loan: int
@@ -50,9 +53,11 @@ class State:
     out: int
     ann: int = 0
     bob: int = 0
+    waiting: int = 0
 
     def __str__(self) -> str:
-        return f"{self.on_loan}/{self.copies} on loan, {self.out}/{self.shelf} out, Ann {self.ann}, Bob {self.bob}"
+        on_loan, out = f"{self.on_loan}/{self.copies} on loan", f"{self.out}/{self.shelf} out"
+        return f"{on_loan}, {out}, Ann {self.ann}, Bob {self.bob}, {self.waiting} waiting"
 
 
 @frozen
@@ -123,6 +128,7 @@ class Scene:
             out=len(shelf.out),
             ann=ann.patron.active_loans,
             bob=bob.patron.active_loans,
+            waiting=sum(health.backlog for health in (await self.app.health()).values()),
         )
 
     def counts(self) -> Told:
@@ -149,7 +155,7 @@ class Scene:
         line("catalog knows", f"{state.on_loan} of {state.copies} on loan")
         line("domain events", *(f"{name}, handled before the commit" for name in witness.emitted))
         names = "".join(f"{name}: " for name in witness.published[len(witness.published) - new.committed :])
-        line("integration events", f"{names}{new}")
+        line("integration events", f"{names}{new}", *[f"{state.waiting} waiting in the outbox"][: state.waiting])
         for name, operations in witness.operations.items():
             line(f"{name} did", ", ".join(operations))
         witness.operations.clear()

@@ -29,7 +29,7 @@ from effect_runtime.dispatch import (
     TransportInterpreter,
     anonymous,
 )
-from effect_runtime.effect import Call, Died, Eff, Failed, Succeeded
+from effect_runtime.effect import Call, Died, Eff, Failed, Raised, Succeeded
 from effect_runtime.errors import (
     AppAlreadyRunning,
     AppNotRunning,
@@ -146,12 +146,18 @@ class App:
         """
         live = self._expect_live("run")
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
-        interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
         live.enter()
         try:
-            return await interpreter.run(eff, _OUTSIDE)
+            value: A = await _dispatched(live, eff, context)
+            return value
+        except Raised as signal:
+            failure = UnhandledFailure(signal.error).with_traceback(signal.__traceback__)
+            raise live.tidied(failure) from None
         except CommandNotDone as error:
-            raise UnhandledFailure(error.reason) from error
+            raise UnhandledFailure(error.reason) from live.tidied(error)
+        except Exception as error:
+            live.tidied(error)
+            raise
         finally:
             live.leave()
 
@@ -238,15 +244,18 @@ class App:
     async def _exit(
         self, live: Live, eff: Eff[A, E, Any], context: MessageContext
     ) -> Succeeded[A] | Failed[E | NotDone] | Died:
-        interpreter = live.plan.interpreter.with_perform(live.dispatcher.door(context))
         live.enter()
         try:
-            ended = await interpreter.run_exit(eff, _OUTSIDE)
+            return Succeeded(await _dispatched(live, eff, context))
+        except Raised as signal:
+            return Failed(signal.error)
+        except CommandNotDone as error:
+            return Failed(error.reason)
+        except Exception as defect:
+            live.tidied(defect)
+            return Died(defect)
         finally:
             live.leave()
-        if isinstance(ended, Died) and isinstance(ended.exception, CommandNotDone):
-            return Failed(ended.exception.reason)
-        return ended
 
     def _context(
         self,
@@ -274,6 +283,14 @@ class App:
 
     def __repr__(self) -> str:
         return f"<App {self.name!r}>"
+
+
+async def _dispatched(live: Live, eff: Eff[Any, Any, Any], context: MessageContext) -> Any:
+    """Run a program at a door; what goes wrong is raised raw."""
+    interpreter = live.plan.interpreter
+    if isinstance(eff, Call) and not interpreter.interceptors:
+        return await live.dispatcher.answer(eff, context)  # one message, and nobody looks on: no loop around it
+    return await interpreter.with_perform(live.dispatcher.door(context)).interpret(eff, _OUTSIDE)
 
 
 def _warn(diagnostic: Diagnostic) -> None:

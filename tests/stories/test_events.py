@@ -67,6 +67,11 @@ def accepted(app: App) -> int:
     return sum(counts.relay.accepted for name, counts in app.counts().items() if "lending" in name)
 
 
+async def waiting(app: App) -> int:
+    """Count the events that are committed and not yet accepted, whoever relays them."""
+    return sum(health.backlog for health in (await app.health()).values())
+
+
 def told(log: Sequence[Recorded], place: str) -> list[Any]:
     """Return the first argument of each recorded operation at one place."""
     return [step.args[0] for step in log if step.place == place]
@@ -137,13 +142,15 @@ async def test_an_event_outlives_the_process_that_committed_it(tmp_path: Path) -
     )
     assert (child.returncode, child.stderr) == (-signal.SIGKILL, "")
     loan = LoanId(child.stdout.split()[-1])
+    async with app.running(relay=False, consumers=False):
+        assert (await on_loan(app, book), await waiting(app)) == (0, 1)
     arrived = []
     for _ in range(3):
         async with app.running():
             await app.settled()
             assert [one.id for one in (await loans_of(app, ann)).loans] == [loan]
-            arrived.append((await on_loan(app, book), accepted(app)))
-    assert arrived == [(1, 1), (1, 0), (1, 0)]
+            arrived.append((await on_loan(app, book), accepted(app), await waiting(app)))
+    assert arrived == [(1, 1, 0), (1, 0, 0), (1, 0, 0)]
 
 
 async def test_a_subscriber_goes_through_its_own_dispatch(tmp_path: Path) -> None:

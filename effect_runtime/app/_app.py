@@ -148,15 +148,9 @@ class App:
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
         live.enter()
         try:
-            value: A = await _dispatched(live, eff, context)
-            return value
-        except Raised as signal:
-            failure = UnhandledFailure(signal.error).with_traceback(signal.__traceback__)
-            raise live.tidied(failure) from None
-        except CommandNotDone as error:
-            raise UnhandledFailure(error.reason) from live.tidied(error)
+            return await _valued(live, eff, context)
         except Exception as error:
-            live.tidied(error)
+            live.tidy(error)
             raise
         finally:
             live.leave()
@@ -252,7 +246,7 @@ class App:
         except CommandNotDone as error:
             return Failed(error.reason)
         except Exception as defect:
-            live.tidied(defect)
+            live.tidy(defect)
             return Died(defect)
         finally:
             live.leave()
@@ -283,6 +277,17 @@ class App:
 
     def __repr__(self) -> str:
         return f"<App {self.name!r}>"
+
+
+async def _valued(live: Live, eff: Eff[A, Any, Any], context: MessageContext) -> A:
+    """Run a program at the door that raises failures."""
+    try:
+        value: A = await _dispatched(live, eff, context)
+        return value
+    except Raised as signal:
+        raise UnhandledFailure(signal.error).with_traceback(signal.__traceback__) from None
+    except CommandNotDone as error:
+        raise UnhandledFailure(error.reason) from error
 
 
 async def _dispatched(live: Live, eff: Eff[Any, Any, Any], context: MessageContext) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar, final
+from typing import Any, final
 
 from anyio import Event, move_on_after
 from anyio.lowlevel import checkpoint
@@ -16,8 +16,6 @@ from effect_runtime.app._plan import Plan
 from effect_runtime.app._site import Site, consumer_of, home_of, relay_of, routes_of
 from effect_runtime.dispatch import NOTHING, Dispatcher, owner_of
 from effect_runtime.interpreter import relink
-
-E = TypeVar("E", bound=BaseException)
 
 
 @final
@@ -44,11 +42,10 @@ class Live:
         if self._idle is not None and not self._in_flight:
             self._idle.set()
 
-    def tidied(self, error: E) -> E:
+    def tidy(self, error: Exception) -> None:
         """Take our own frames out of an exception that leaves by a door, unless the application is debugged."""
         if not self.plan.interpreter.debug:
             relink(error)
-        return error
 
     async def drained(self) -> None:
         """Wait until no door is in use, within the deadline of the drain."""

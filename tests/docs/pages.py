@@ -11,7 +11,7 @@ from attrs import frozen
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,}) *(?P<info>[^`]*)$")
 FILE = re.compile(r"^# (?P<how>file|add to): (?P<name>[\w./-]+)\s*$")
-OUTPUT = re.compile(r"^\s*#>(?: (?P<text>.*))?$")
+OUTPUT = re.compile(r"^\s*# ?>(?: (?P<text>.*))?$")  # a formatter writes `# >`
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,7 +42,7 @@ class Block:
 
     @property
     def expected(self) -> list[str]:
-        """Return the lines of output that the block announces with `#>`."""
+        """Return the lines of output that the block announces with `#>` or `# >`."""
         matches = (OUTPUT.match(line) for line in self.text.splitlines())
         return [(match["text"] or "").rstrip() for match in matches if match]
 

@@ -53,7 +53,7 @@ def test_blocks_share_one_namespace_and_may_await(tmp_path: Path) -> None:
 
 def test_output_that_differs_fails_the_page(tmp_path: Path) -> None:
     """What a block prints must be what it announces, line by line."""
-    status, problem = played(tmp_path, "~~~python\nprint(1)\n#> 2\n~~~\n")
+    status, problem = played(tmp_path, "~~~python\nprint(1)\n# > 2\n~~~\n")
     assert status == 1
     assert "page.md:2: output differs" in problem
     assert problem.rstrip().endswith("-2\n+1")

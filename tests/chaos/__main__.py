@@ -12,13 +12,14 @@ from tempfile import mkdtemp
 import anyio
 
 from tests.chaos.driver import Settings, rampage
+from tests.chaos.fleet import FleetLost
 from tests.chaos.plan import deck
 from tests.chaos.report import is_clean, row, told, write
 from tests.chaos.sabotage import SABOTAGES
 
 
 def main(arguments: list[str]) -> int:
-    """Do one run; 0 when every promise was kept, 1 when one was not."""
+    """Do one run; 0 when every promise was kept, 1 when one was not, 2 when there was nothing to judge."""
     parser = ArgumentParser(
         prog="python -m tests.chaos", description="Kill real processes and compare with the ledger."
     )
@@ -54,4 +55,9 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = 2
+    try:
+        status = main(sys.argv[1:])
+    except* FleetLost as lost:
+        print(*lost.exceptions, sep="\n", file=sys.stderr)
+    sys.exit(status)

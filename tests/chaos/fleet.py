@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -25,6 +25,8 @@ from tests.chaos.plan import DOORS, ROLES
 from tests.chaos.worker import Role, Settings
 
 ROOT: Final = Path(__file__).parents[2]
+ENOUGH: Final = 10
+"""Unexplained ends of workers after which a run is given up."""
 Reply = dict[str, Any]  # edge: JSON
 
 
@@ -103,6 +105,16 @@ async def _first(event: Event, group: TaskGroup) -> None:
     group.cancel_scope.cancel()
 
 
+class FleetLost(Exception):
+    """Report workers that end again and again without being killed: there is nothing to be judged."""
+
+    def __init__(self, trouble: Sequence[str]) -> None:
+        super().__init__(*trouble)
+
+    def __str__(self) -> str:
+        return "\n".join(("Workers end without being killed. Look at what they said:", *self.args))
+
+
 @final
 @define(eq=False)
 class Fleet:
@@ -144,6 +156,8 @@ class Fleet:
         elif not (self.closing and status == 0):
             said = (self.folder / f"{name}.err").read_text().strip().splitlines()[-1:]
             self.trouble.append(f"{name} ended with status {status}: {''.join(said)}")
+            if len(self.trouble) > ENOUGH:
+                raise FleetLost(self.trouble)
         if not self.closing:
             await self.start(role)
 

@@ -24,9 +24,13 @@ class Ledger:
 
     def write(self, kind: str, **facts: Any) -> None:
         """Append one line, with the moment on the clock that all processes of the machine share, and sync it."""
+        self.jot(kind, **facts)
+        os.fsync(self._file)
+
+    def jot(self, kind: str, **facts: Any) -> None:
+        """Append one line that only counts: it outlives the process, and nothing depends on it."""
         line = json.dumps({"kind": kind, "at": time.monotonic(), **facts})
         os.write(self._file, f"{line}\n".encode())
-        os.fsync(self._file)
 
     def close(self) -> None:
         """Close the file."""

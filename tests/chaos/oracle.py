@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from tests.chaos.ledger import Line, read_ledger
 
@@ -135,7 +135,6 @@ _STUCK: Final = (
     ("waiting", "SELECT subscription || ' ' || event FROM er_waiting"),
     ("blocked", "SELECT subscription || ' ' || key FROM er_mark WHERE blocked"),
     ("dead letter", "SELECT destination || ' ' || cause FROM er_dead WHERE state = 'dead'"),
-    ("unanswered command", "SELECT id FROM er_command WHERE body IS NULL"),
 )
 
 
@@ -156,6 +155,12 @@ def progress(folder: Path) -> tuple[int, ...]:
         with closing(_open(folder / name)) as file:
             counts += [file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
     return tuple(counts)
+
+
+def arrived(folder: Path) -> frozenset[str]:
+    """Return the payments that have come all the way, to their receipt."""
+    with closing(_open(folder / "till.db")) as till:
+        return frozenset(payment for (payment,) in till.execute("SELECT payment FROM receipt"))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -186,28 +191,3 @@ def _hop(name: str, near: sqlite3.Connection, business: str, far: sqlite3.Connec
         handled=frozenset(line["payment"] for line in lines if line["kind"] == "handled" and line["hop"] == name),
         effects=tuple(Effect(*row) for row in effects),
     )
-
-
-@frozen(kw_only=True)
-class Recovery:
-    """How long after each kill everything that had been acknowledged by then was applied, in seconds."""
-
-    worst: float = 0.0
-    median: float = 0.0
-    each: tuple[float, ...] = field(default=(), repr=False)
-
-
-def recovery(lines: Sequence[Line]) -> Recovery:
-    """Read recovery times off the ledger: from each kill to the last handler, of either hop, for what was
-    acknowledged before."""
-    applied: dict[str, float] = {}
-    for line in lines:
-        if line["kind"] == "handled":
-            applied[line["payment"]] = max(applied.get(line["payment"], 0.0), line["at"])
-    acknowledged = [(line["at"], line["payment"]) for line in lines if line["kind"] == "acknowledged"]
-    each: list[float] = []
-    for kill in (line for line in lines if line["kind"] == "killed"):
-        owed = [applied[payment] for at, payment in acknowledged if at <= kill["at"] and payment in applied]
-        each.append(round(max([0.0, *(at - kill["at"] for at in owed)]), 3))
-    each.sort()
-    return Recovery(worst=each[-1], median=each[len(each) // 2], each=tuple(each)) if each else Recovery()

@@ -66,7 +66,7 @@ def planned(seed: int, count: int, points: Sequence[str] = ()) -> tuple[Kill, ..
 
 
 def _kill(chance: Random, point: str) -> Kill:
-    role = chance.choice([role for role in ROLES if point in (RANDOM, ALL) or point in _PLACES[role]])
+    role: Role = chance.choice([role for role in ROLES if point in (RANDOM, ALL) or point in _PLACES[role]])
     late = point == "F3" or (point not in _AT_ONCE and chance.random() < 0.5) or (point, role) == ("F7", "whole")
     return Kill(
         role=role,

@@ -30,12 +30,8 @@ def row(result: Result) -> dict[str, Any]:
         "recovery_median": result.recovery.median,
         "quiet": result.quiet,
         "seconds": result.seconds,
-        "acknowledged": result.acknowledged,
-        "unknown": result.unknown,
-        "refused": result.refused,
-        "handled": result.handled,
-        "deaths": result.deaths,
-        "points": dict(result.points),
+        "missed": result.missed,
+        **asdict(result.counts),
         "sabotage": result.settings.sabotage,
         "ok": is_clean(result),
         "examples": {name: found[:SHOWN] for name, found in wrong.items() if found},
@@ -51,10 +47,16 @@ def told(result: Result) -> str:
     """Tell a run in a few lines."""
     facts = row(result)
     lines = [
-        f"{facts['kills']} kills with seed {facts['seed']} in {facts['seconds']} s: {facts['deaths']} processes died",
-        *(f"  {point:<12} {count:>4}  {POINTS.get(point, '')}".rstrip() for point, count in result.points.items()),
+        f"{facts['kills']} kills with seed {facts['seed']} in {facts['seconds']} s: {facts['deaths']} processes died, "
+        f"{facts['missed']} did not come to their point",
+        *(
+            f"  {point:<12} {count:>4}  {POINTS.get(point, 'at a random moment')}".rstrip()
+            for point, count in result.counts.points.items()
+        ),
         f"{facts['acknowledged']} payments acknowledged, {facts['refused']} refused, {facts['unknown']} given up with "
-        f"their outcome unknown; handlers ran {facts['handled']} times",
+        f"their outcome unknown",
+        f"{facts['received']} messages received, {facts['duplicates']} of them not for the first time; handlers ran "
+        f"{facts['handled']} times",
         f"recovery after a kill: median {facts['recovery_median']} s, worst {facts['recovery']} s; "
         f"quiet {facts['quiet']} s after the load ended",
         "  ".join(f"{name} {facts[name]}" for name in asdict(result.verdict)),

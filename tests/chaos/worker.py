@@ -55,7 +55,7 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints) -> App:
     folder, whole = Path(settings.folder), settings.role == "whole"
     blocking = WatchedBlocking()
     inner: Transport = InProcess() if whole else SocketWire(folder, sent=partial(failpoints.passed, "F7"))
-    wire = sabotaged_wire(WoundedWire(inner, failpoints, blind=whole), settings.sabotage)
+    wire = sabotaged_wire(WoundedWire(inner, failpoints, ledger, blind=whole), settings.sabotage)
 
     def store(name: str, migrations: tuple[Migration, ...]) -> WoundedStore:
         plain = SqliteStore(folder / name, migrations=migrations, commits=settings.commits)

@@ -13,10 +13,11 @@ from attrs import define, field, frozen
 
 from effect_runtime.dispatch import Ledger as Commit
 from effect_runtime.effect import Call, Operation
-from effect_runtime.integration import Envelope, Features, Message, Receive, Transport
+from effect_runtime.integration import Envelope, Features, Message, Receive, Transport, decode_message
 from effect_runtime.interpreter import Blocking, Host, Perform, system_host
 from effect_runtime.outbox import Claimed, Settlement
 from tests.chaos.failpoints import Failpoints
+from tests.chaos.ledger import Ledger
 from tests.chaos.shop import Applied, Payments, keep_receipt, post_payment
 
 P = ParamSpec("P")
@@ -127,10 +128,14 @@ class WoundedStore:
 @final
 @frozen
 class WoundedWire:
-    """A wire with F8, F10 and F13, and with F7 for a `blind` one, which cannot tell when it has sent."""
+    """A wire with F8, F10 and F13, and with F7 for a `blind` one, which cannot tell when it has sent.
+
+    It takes down every message that is received.
+    """
 
     wire: Transport
     failpoints: Failpoints
+    ledger: Ledger
     blind: bool
 
     @property
@@ -150,6 +155,7 @@ class WoundedWire:
         """Deliver to a subscription."""
 
         async def received(message: Message) -> None:
+            self.ledger.jot("received", subscription=subscription, event=decode_message(message).id)
             self.failpoints.passed("F10")
             await receive(message)
             self.failpoints.passed("F13")

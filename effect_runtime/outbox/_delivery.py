@@ -120,26 +120,25 @@ class Delivery:
     """One try to deliver an arrival, and what was decided about it, kept until its unit has committed.
 
     A unit may be started over: `admit` forgets what an earlier one decided. `settles` is the address that will count
-    as done: for the replay of an event that is settled already, one of the replay's own.
+    as done. `replay` is a second one, of a replay's own: a twin that still holds the replay's row finds it there.
     """
 
     arrival: Arrival
     admission: Admission = Admission.DUPLICATE
     state: InboxState = _UNKNOWN
+    replay: Address | None = None
     settles: Address = field(init=False, default=Factory(lambda self: self.arrival.address, takes_self=True))
 
     async def admit(self, inbox: Inbox, *, now: datetime) -> bool:
         """Decide; write what follows unless it is the event's turn, which is for the caller to use."""
         arrival, inlet = self.arrival, self.arrival.inlet
-        self.settles = arrival.address
+        self.settles, self.replay = arrival.address, None
         self.state = await inbox.state(arrival.address)
         self.admission = decide_admission(
             arrival.address, self.state, start=inlet.start, bound=inlet.parked_limit, taken_up=arrival.taken_up
         )
-        if arrival.waiting is not None and arrival.waiting.replayed and arrival.taken_up and self.state.seen:
-            self.settles = replay_address(arrival.waiting)
-            done = await inbox.state(self.settles)
-            self.admission = Admission.DUPLICATE if done.seen else Admission.APPLY
+        if arrival.waiting is not None and arrival.waiting.replayed and arrival.taken_up:
+            await self._admit_replay(inbox, replay_address(arrival.waiting))
         match self.admission:
             case Admission.APPLY:
                 return True
@@ -157,6 +156,8 @@ class Delivery:
     async def settle(self, inbox: Inbox, outcome: str) -> None:
         """Write the inbox row of an admitted event; its handler may follow in the same transaction."""
         await inbox.settled(self.settles, outcome)
+        if self.replay is not None and self.replay != self.settles:
+            await inbox.settled(self.replay, outcome)
         await self._drop(inbox)
 
     async def write(self, inbox: Inbox, plan: Plan, *, letter_id: str, now: datetime) -> None:
@@ -177,6 +178,14 @@ class Delivery:
                     await self.settle(inbox, "dead")
             case _:
                 assert_never(plan)
+
+    async def _admit_replay(self, inbox: Inbox, replay: Address) -> None:
+        """Let a replay through once, also when its event is settled: its key had gone on without it."""
+        self.replay = replay
+        if (await inbox.state(replay)).seen:
+            self.admission = Admission.DUPLICATE
+        elif self.state.seen:
+            self.settles, self.admission = replay, Admission.APPLY
 
     async def _baseline(self, inbox: Inbox) -> None:
         address = self.settles

@@ -140,11 +140,11 @@ def plan_after_failure(verdict: Verdict, *, error: str, wait: timedelta | None, 
 
 
 def replay_address(waiting: Waiting) -> Address:
-    """Return under which address the replay of a skipped event counts as done.
+    """Return under which address a replay counts as done, the same through all attempts of that replay.
 
-    The event itself is settled, so its own row cannot tell twins of one replay apart.
+    A skipped event is settled before its replay, so its own row cannot tell twins of one replay apart.
     """
-    stamp = f"{waiting.since.isoformat()}-{len(waiting.history)}"
+    stamp = waiting.since.isoformat()
     return evolve(waiting.address, event=f"{waiting.address.event}#replayed-{stamp}", key=None, sequence=None)
 
 

@@ -236,6 +236,25 @@ async def test_promise_3_a_skipped_event_is_replayed_once_and_out_of_order() -> 
         assert twin.counts == ConsumerCounts(duplicates=1)
 
 
+async def test_promise_3_a_twin_that_still_holds_a_replayed_head_changes_nothing() -> None:
+    """A worker whose lease ended finds the replay done, not an event that its key had skipped."""
+    async with worlds() as world:
+        broken, world.shop.handler = breaking(1)
+        consumer, twin = world.consumer(), world.consumer()
+        async with consumer.running():
+            await consumer.receive(world.shop.id, encode_message(numbered(1)))
+            await until(world.time, lambda: consumer.counts.buried == 1)
+        broken.clear()
+        await world.letters.replay((await world.letters.list())[0].id)
+        (row,) = await world.target.claim_waiting(
+            owner="x", limit=9, lease=timedelta(seconds=9), subscriptions=(world.shop.id,)
+        )
+        for worker in (consumer, twin, twin):
+            await worker.take_up(row)
+        assert await world.shop.ids() == ["dune-1"]
+        assert twin.counts == ConsumerCounts(duplicates=2)
+
+
 async def test_promise_3_a_replay_of_unreadable_bytes_makes_a_new_letter() -> None:
     """They are still unreadable, and still not lost."""
     async with worlds() as world:
@@ -243,6 +262,7 @@ async def test_promise_3_a_replay_of_unreadable_bytes_makes_a_new_letter() -> No
         async with consumer.running():
             await consumer.receive(world.shop.id, Message(body=b"{"))
             for count in (2, 3):
+                world.time.turn(timedelta(seconds=1))
                 (letter,) = await world.letters.list()
                 await world.letters.replay(letter.id)
                 await until(world.time, lambda count=count: consumer.counts.buried == count)  # type: ignore[misc]  # mypy cannot infer a default

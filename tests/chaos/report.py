@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sqlite3
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +15,8 @@ from attrs import asdict
 
 from tests.chaos.driver import Result
 from tests.chaos.failpoints import POINTS
+from tests.chaos.fleet import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "benchmarks" / "results"
 SHOWN: Final = 5
 
@@ -26,8 +28,8 @@ def row(result: Result) -> dict[str, Any]:
         "kills": result.settings.kills,
         "seed": result.settings.seed,
         **{name: len(found) for name, found in wrong.items()},
-        "recovery": result.recovery.worst,
-        "recovery_median": result.recovery.median,
+        "recovery": max(result.recovery, default=0.0),
+        "recoveries": list(result.recovery),
         "quiet": result.quiet,
         "seconds": result.seconds,
         "missed": result.missed,
@@ -45,25 +47,23 @@ def is_clean(result: Result) -> bool:
 
 def told(result: Result) -> str:
     """Tell a run in a few lines."""
-    facts = row(result)
+    settings, counts, verdict = result.settings, result.counts, asdict(result.verdict)
     lines = [
-        f"{facts['kills']} kills with seed {facts['seed']} in {facts['seconds']} s: {facts['deaths']} processes died, "
-        f"{facts['missed']} did not come to their point",
-        *(
-            f"  {point:<12} {count:>4}  {POINTS.get(point, 'at a random moment')}".rstrip()
-            for point, count in result.counts.points.items()
-        ),
-        f"{facts['acknowledged']} payments acknowledged, {facts['refused']} refused, {facts['unknown']} given up with "
-        f"their outcome unknown",
-        f"{facts['received']} messages received, {facts['duplicates']} of them not for the first time; handlers ran "
-        f"{facts['handled']} times",
-        f"recovery after a kill: median {facts['recovery_median']} s, worst {facts['recovery']} s; "
-        f"quiet {facts['quiet']} s after the load ended",
-        "  ".join(f"{name} {facts[name]}" for name in asdict(result.verdict)),
+        f"{settings.kills} kills with seed {settings.seed} in {result.seconds} s: {counts.deaths} processes died",
+        *(f"  {point:<8} {count:>4}  {_place(point)}" for point, count in counts.points.items()),
+        f"{result.missed} orders to die were not carried out in time and replaced by a kill from outside",
+        f"{counts.acknowledged} payments acknowledged, {counts.refused} refused, {counts.unknown} given up unanswered",
+        f"{counts.received} messages received, {counts.duplicates} of them again; handlers ran {counts.handled} times",
+        f"recovered under load in {', '.join(map(str, result.recovery))} s; quiet {result.quiet} s after the load",
+        "  ".join(f"{name} {len(found)}" for name, found in verdict.items()),
+        *(f"{name}: {example}" for name, found in verdict.items() for example in found[:SHOWN]),
+        "nothing is wrong" if is_clean(result) else "PROMISES BROKEN",
     ]
-    for name, examples in facts["examples"].items():
-        lines += [f"{name}: {example}" for example in examples]
-    return "\n".join([*lines, "nothing is wrong" if facts["ok"] else "PROMISES BROKEN"])
+    return "\n".join(lines)
+
+
+def _place(point: str) -> str:
+    return POINTS.get(point, "from outside, at any moment")
 
 
 def write(result: Result) -> Path:
@@ -71,9 +71,10 @@ def write(result: Result) -> Path:
     record = row(result) | {
         "commit": _git("rev-parse", "HEAD"),
         "clean": not _git("status", "--porcelain", "--", "effect_runtime", "tests/chaos"),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "each_recovery": result.recovery.each,
+        "cores": os.cpu_count(),
     }
     path = RESULTS / f"kills-sqlite-{result.settings.kills}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")

@@ -50,6 +50,7 @@ def make_durable(connection: sqlite3.Connection, store: str) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     # What savepoints set aside is short-lived: it need not touch a disk.
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16384")
     connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
     for setting, wanted, meaning in _DURABLE:
         found = connection.execute(f"PRAGMA {setting}").fetchone()[0]

@@ -76,7 +76,7 @@ class Site:
     @property
     def dead_letters(self) -> DeadLetters:
         """Return the store's dead letters."""
-        return DeadLetters(self.delivery, self.wake)
+        return DeadLetters(self.delivery, self.wake, None if self.relay is None else self.relay.transport)
 
     @property
     def is_calm(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from effect_runtime.outbox._breaker import BREAKER, Breaker, BreakerEvent, BreakerState
 from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, Partition
-from effect_runtime.outbox._dead_letters import DeadLetters
+from effect_runtime.outbox._dead_letters import DISCARDED, DeadLetters
 from effect_runtime.outbox._health import Blocked, DeliveryStore, Gap, Health, health
 from effect_runtime.outbox._inbox import EVENT, Admission, EventState, EventStep
 from effect_runtime.outbox._inlet import Admit, Deliver, Inlet, SubscriptionDispatch, inlet_of
@@ -41,6 +41,7 @@ from effect_runtime.outbox._worker import ConsumerStore
 
 __all__ = [
     "BREAKER",
+    "DISCARDED",
     "EVENT",
     "LANE",
     "Address",

@@ -1,18 +1,22 @@
 """Dead letters as an operator handles them: list, read, replay, discard.
 
-Knows the store's port and the bell of whoever will take up a replay. Decides nothing about order: the store does that
-in one transaction.
+Knows the store's port, the bell of whoever will take up a replay, and the wire that tells subscribers of a number that
+will never come. Decides nothing about order: the store does that in one transaction.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
 from effect_runtime.errors import DeadLetterClosed, DeadLetterUnknown
+from effect_runtime.integration import Envelope, Transport, encode_message
 from effect_runtime.outbox._ports import DeadLetter, DeadLetterStore
 from effect_runtime.outbox._wake import Wake
+
+DISCARDED: Final = "effect-runtime.discarded"
+"""The type of the event that stands in for one that the relay's operator gave up: nobody handles it."""
 
 
 @frozen
@@ -21,6 +25,7 @@ class DeadLetters:
 
     _store: DeadLetterStore
     _wake: Wake
+    _transport: Transport | None = None
 
     async def list(
         self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
@@ -44,8 +49,34 @@ class DeadLetters:
         await self._close(id, "replayed")
 
     async def discard(self, id: str) -> None:
-        """Give a dead letter up; a key that it blocks goes on without it. Raises `errors.DeadLetterClosed`."""
+        """Give a dead letter up; a key that it blocks goes on without it. Raises `errors.DeadLetterClosed`.
+
+        For a key of the relay, an event of the type `DISCARDED` takes the number first, so that no subscription waits
+        for it: while its destination cannot accept even that, this raises what the transport raised and changes
+        nothing. Without a transport the number stays missing until `Consumer.close_gap`.
+        """
+        letter = await self.get(id)
+        if letter.state == "dead" and letter.side == "outbox" and self._transport is not None:
+            await self._stand_in(letter, self._transport)
         await self._close(id, "discarded")
+
+    async def _stand_in(self, letter: DeadLetter, transport: Transport) -> None:
+        if letter.topic is None or letter.event is None or letter.key is None or letter.sequence is None:
+            return
+        envelope = Envelope(
+            id=letter.event,
+            source="/effect-runtime/dead-letters",
+            type=DISCARDED,
+            version=1,
+            topic=letter.topic,
+            time=letter.at,
+            data=b"{}",
+            correlation=letter.id,
+            causation=letter.event,
+            key=letter.key,
+            sequence=letter.sequence,
+        )
+        await transport.publish(letter.destination, encode_message(envelope))
 
     async def _close(self, id: str, state: Literal["replayed", "discarded"]) -> None:
         if not await self._store.close_dead_letter(id, state):

@@ -222,6 +222,7 @@ class Relay:
         policy: RelayPolicy | None = None,
         pace: Pace | None = None,
     ) -> None:
+        self.transport = transport
         self._tally: Counter[str] = Counter()
         owner = str(host.entropy.uuid())
         self._outlets = tuple(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from effect_runtime.errors import DeadLetterClosed, DeadLetterUnknown, MessageRejected
+from effect_runtime.errors import DeadLetterClosed, DeadLetterUnknown, DestinationUnavailable, MessageRejected
 from effect_runtime.integration import Envelope, Message, encode_message
-from effect_runtime.outbox import DeadLetters
+from effect_runtime.outbox import DISCARDED, ConsumerCounts, DeadLetters
 from tests.outbox.world import QUICK, event, numbered, until, worlds
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +58,49 @@ async def test_a_replay_wakes_whoever_will_take_it_up() -> None:
         assert world.target_wake.rings == rings + 1
 
 
-async def test_discarding_a_letter_of_the_relay_leaves_a_gap_that_an_operator_closes() -> None:
+async def test_discarding_a_letter_of_the_relay_lets_its_key_go_on_at_the_subscriptions() -> None:
+    """An event that nobody handles takes the number, so that nobody waits for it."""
+    async with worlds() as world:
+
+        async def fault(destination: str, envelope: Envelope) -> None:
+            if envelope.id == "dune-2" and envelope.type != DISCARDED:
+                raise MessageRejected(destination, reason="too large")
+
+        world.wire.fault = fault
+        relay, consumer = world.relay(policy=QUICK), world.consumer()
+        letters = DeadLetters(world.source, world.wake, relay.transport)
+        async with world.running(relay, consumer):
+            await world.publish(event(1), event(2), event(3))
+            await until(world.time, lambda: relay.counts.quarantined == 1)
+            await letters.discard((await letters.list())[0].id)
+            await world.rest(relay, consumer)
+        assert await world.shop.ids() == ["dune-1", "dune-3"]
+        assert consumer.counts == ConsumerCounts(applied=2, unhandled=1)
+        assert await letters.list() == ()
+
+
+async def test_a_discard_that_nobody_hears_changes_nothing() -> None:
+    """The letter stays open while its destination is away."""
+    async with worlds() as world:
+
+        async def fault(destination: str, envelope: Envelope) -> None:
+            if envelope.type == DISCARDED:
+                raise DestinationUnavailable(destination, reason="no route to host")
+            raise MessageRejected(destination, reason="too large")
+
+        world.wire.fault = fault
+        relay = world.relay(policy=QUICK)
+        letters = DeadLetters(world.source, world.wake, relay.transport)
+        async with relay.running():
+            await world.publish(event(1))
+            await until(world.time, lambda: relay.counts.quarantined == 1)
+        (letter,) = await letters.list()
+        with pytest.raises(DestinationUnavailable):
+            await letters.discard(letter.id)
+        assert await letters.list() == (letter,)
+
+
+async def test_without_a_wire_a_discard_leaves_a_gap_that_an_operator_closes() -> None:
     """The number will never arrive: health reports it and `close_gap` lets the key go on."""
     async with worlds() as world:
 

@@ -98,12 +98,12 @@ class Heap:
     lent: list[int] = field(factory=list)
 
     async def claim(self, free: int) -> Sequence[int]:
-        await checkpoint()
         if self.broken:
             self.broken -= 1
             raise OSError("the store is down")
         self.claims.append(free)
         taken, self.items = self.items[:free], self.items[free:]
+        await checkpoint()  # the store has lent them, and we have not heard of it yet
         self.lent += taken
         return taken
 

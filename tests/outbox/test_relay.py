@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from anyio import Event, create_task_group
+from anyio.lowlevel import checkpoint
 
 from effect_runtime.errors import DestinationUnavailable, MessageRejected, PartitionPaused, StoreDown
 from effect_runtime.integration import Envelope
@@ -208,7 +209,7 @@ async def test_a_lease_that_is_about_to_end_is_not_published_on() -> None:
 
         async def after(destination: str, envelope: Envelope) -> None:
             if envelope.id == "a-1":
-                world.time.turn(timedelta(seconds=8.5))
+                world.time.turn(timedelta(seconds=10))
 
         world.wire.after = after
         relay, consumer = world.relay(), world.consumer()
@@ -216,6 +217,24 @@ async def test_a_lease_that_is_about_to_end_is_not_published_on() -> None:
             await world.publish(event(1, key="a"), event(2, key="a"))
             await until(world.time, lambda: consumer.counts.applied == 2)
         assert relay.counts == RelayCounts(published=2, accepted=2)
+
+
+async def test_a_relay_cancelled_at_any_await_holds_no_lease() -> None:
+    """Also not on lanes that it had borrowed and not begun."""
+    for awaits in range(60):
+        async with worlds() as world:
+            await world.publish(*[event(1, key=f"k{n}") for n in range(3)])
+
+            async def hang(destination: str, envelope: Envelope) -> None:
+                await Event().wait()
+
+            world.wire.fault = hang
+            async with create_task_group() as group:
+                group.start_soon(run_for_ever, world, world.consumer())
+                for _ in range(awaits):
+                    await checkpoint()
+                group.cancel_scope.cancel()
+            assert await world.source.next_due((world.shop.id,)) == world.host.time.now()
 
 
 async def test_a_stale_settlement_is_counted_and_changes_nothing() -> None:

@@ -38,7 +38,9 @@ def slips_of(block: Block, *, filename: str) -> Iterator[Finding]:
     for fail in _falling_fails(block, block.function.body, followed=False):
         call = _shown(fail.value)[1:-1]
         problem = f"checkers do not know that `yield from {call}` ends the block."
-        yield found(Code.ER503, fail, problem, f"Write `return (yield from {call})`.")
+        # Where nothing is answered, mypy takes no `return` with a value, not even one that is never reached.
+        fix = "Write `return` below it." if _answers_none(block) else f"Write `return (yield from {call})`."
+        yield found(Code.ER503, fail, problem, fix)
 
 
 def _finding(code: Code, node: ast.expr | ast.stmt, problem: str, fix: str, *, filename: str) -> Finding:
@@ -71,9 +73,13 @@ def _never_read(block: Block) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]
 def _falling_fails(block: Block, body: list[ast.stmt], *, followed: bool) -> Iterator[ast.YieldFrom]:
     """Yield each unreturned `yield from fail(...)` after which a checker believes that the block goes on.
 
-    As the very last statement of a block it narrows nothing, and is left alone.
+    As the very last statement of a block it narrows nothing, and is left alone; so is one with a `return` below it.
     """
     for position, statement in enumerate(body):
+        if isinstance(statement, ast.Expr) and isinstance(
+            next(iter(body[position + 1 :]), None), ast.Return | ast.Raise
+        ):
+            continue
         goes_on = followed or position < len(body) - 1
         match statement:
             case ast.Expr(value=ast.YieldFrom(value=call) as fail) if goes_on and block.is_fail(call):
@@ -84,6 +90,13 @@ def _falling_fails(block: Block, body: list[ast.stmt], *, followed: bool) -> Ite
             case _:
                 for inner in _branches(statement):
                     yield from _falling_fails(block, inner, followed=goes_on)
+
+
+def _answers_none(block: Block) -> bool:
+    match block.function.returns:
+        case ast.Subscript(slice=ast.Tuple(elts=[ast.Constant(value=None), *_]) | ast.Constant(value=None)):
+            return True
+    return False
 
 
 def _branches(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

@@ -194,6 +194,17 @@ def test_a_failure_that_is_not_returned_is_found(block: str) -> None:
     assert [code for _, code in slips(block)] == ["ER503"]
 
 
+def test_the_way_out_is_one_that_checkers_take() -> None:
+    """mypy refuses `return (yield from ...)` in a block that answers None, so another way is named there."""
+    source = "from effect_runtime import Do, do, fail\n@do\ndef block(x) -> Do[{}, str]:\n"
+    body = "    if x:\n        yield from fail(x)\n    x()\n"
+    fixes = [
+        [found.fix for found in check_source(source.format(answer) + body, filename="slip.py")]
+        for answer in ("None", "int")
+    ]
+    assert fixes == [["Write `return` below it."], ["Write `return (yield from fail(x))`."]]
+
+
 CLEAN = {
     "everything run": """
         def block(cmd) -> Lending[int]:
@@ -206,6 +217,13 @@ CLEAN = {
             kept = emit(cmd)
             yield from kept
             return patron
+    """,
+    "a failure with a return below it": """
+        def block(found) -> Lending[None, str]:
+            if found is None:
+                yield from fail("nothing found")
+                return
+            yield from emit(found)
     """,
     "a failure as the last word": """
         @lending.on(int)

@@ -10,7 +10,6 @@ from effect_runtime.dispatch._binding import Transaction as Transaction
 from effect_runtime.dispatch._context import Context as Context
 from effect_runtime.dispatch._dispatcher import Dispatcher
 from effect_runtime.dispatch._dispatcher import OutsideUnit as OutsideUnit
-from effect_runtime.dispatch._dispatcher import atomic as atomic
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validator
 from effect_runtime.dispatch._home import NOTHING as NOTHING
 from effect_runtime.dispatch._home import Home as Home
@@ -18,6 +17,7 @@ from effect_runtime.dispatch._home import Services as Services
 from effect_runtime.dispatch._home import deliveries_of as deliveries_of
 from effect_runtime.dispatch._home import entries_of as entries_of
 from effect_runtime.dispatch._home import reactions_of as reactions_of
+from effect_runtime.dispatch._nesting import atomic as atomic
 from effect_runtime.dispatch._ports import (
     Answer,
     AuditEntry,

@@ -165,9 +165,9 @@ class Unit:
         if not self.turn.take():
             await self.turn.wait()
         try:
+            self.running = operation
             if not self.settled or self.interruption is not None:
                 await self._settle()
-            self.running = operation
             value = await operation.method.function(*operation.call, **operation.kwargs)
             self.running = None
             return value

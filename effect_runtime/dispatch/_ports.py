@@ -55,8 +55,9 @@ class UnitOfWork(Protocol[S_co]):
     """One transaction of one store, opened lazily.
 
     1. `begin` opens the transaction, waiting for its turn; calling it again does nothing.
-    2. `claim` writes the command id as the transaction's first row and returns the answer that a twin has stored
-       already, if any. A twin in flight makes it wait.
+    2. `claim` makes the command id this unit's, before anything else is written, and returns the answer that a twin
+       has stored already, if any. A twin in flight makes it wait. Where one unit writes at a time the open transaction
+       is the claim; elsewhere it is the first row. A claim that ends without an answer leaves nothing behind.
     3. Savepoints nest; `rollback_to` undoes exactly what came after `savepoint` and ends it.
     4. `commit` writes the ledger last and returns only when everything is durable. It numbers keyed events from
        their counter row. Cancelled, it still learns the verdict first; `errors.CommitUndecided` if there is none.

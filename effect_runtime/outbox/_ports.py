@@ -54,7 +54,8 @@ class Settlement:
     """What became of a claim: the first `accepted` events are through, and the rest as `then` says.
 
     `release`: give the lane back, due at once. `retry`: due at `due`; `spend` adds an attempt to the head.
-    `quarantine`: the head becomes a dead letter; the lane is blocked (`block`) or goes on without it.
+    `quarantine`: the head becomes a dead letter, the attempt that led to it counted; the lane is blocked (`block`) or
+    goes on without it.
     """
 
     lane: Lane

@@ -28,7 +28,7 @@ class Source(Protocol[T]):
 
     1. `claim` lends up to `free` items. 2. `work` does one and keeps its outcome; what it raises is a defect.
     3. `flush` records the outcomes kept so far; after an error it is called again. 4. `close` is the last call: it
-    also gives back items that were claimed and never begun. 5. `due_in` is None when nothing waits.
+    also gives back what is still borrowed. 5. `due_in` is None when nothing waits.
     """
 
     async def claim(self, free: int) -> Sequence[T]:

@@ -211,7 +211,10 @@ async def test_a_lease_that_is_about_to_end_is_not_published_on() -> None:
             if envelope.id == "a-1":
                 world.time.turn(timedelta(seconds=10))
 
-        world.wire.after = after
+        async def slow(destination: str, envelope: Envelope) -> None:
+            await steps()
+
+        world.wire.fault, world.wire.after = slow, after
         relay, consumer = world.relay(), world.consumer()
         async with world.running(relay, consumer):
             await world.publish(event(1, key="a"), event(2, key="a"))

@@ -65,13 +65,12 @@ def settle(connection: sqlite3.Connection, address: Address, outcome: str, now: 
 
 def _call_next(connection: sqlite3.Connection, line: tuple[str, str, str], mark: int | None, now: datetime) -> None:
     """Make the event after the mark due; of a key without a mark, the first one."""
-    if mark is None:
-        wanted = "(SELECT min(sequence) FROM er_waiting WHERE subscription = ?2 AND topic = ?3 AND key = ?4)"
-    else:
-        wanted = "?5 + 1"
+    subscription, topic, key = line
+    here = "subscription = :subscription AND topic = :topic AND key = :key"
+    wanted = ":mark + 1" if mark is not None else f"(SELECT min(sequence) FROM er_waiting WHERE {here})"
     connection.execute(
-        f"UPDATE er_waiting SET due = ?1 WHERE subscription = ?2 AND topic = ?3 AND key = ?4 AND sequence = {wanted}",
-        (micros(now), *line, *(() if mark is None else (mark,))),
+        f"UPDATE er_waiting SET due = :due WHERE {here} AND sequence = {wanted}",
+        {"due": micros(now), "subscription": subscription, "topic": topic, "key": key, "mark": mark},
     )
 
 

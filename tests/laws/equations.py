@@ -40,6 +40,7 @@ from tests.laws.programs import (
     Kit,
     Program,
     Tree,
+    branch,
     effects,
     flat,
     folded,
@@ -130,13 +131,17 @@ def caught(kit: Kit, p: Program, kind: str) -> Sides:
 def acquired(kit: Kit, p: Program, q: Program, use: Program) -> Sides:
     """Say what `acquire` is: nested finalizers."""
 
+    def there(program: Program) -> Program:
+        return Local(program, lambda env: moved(env, "there"))
+
     def close(name: str) -> Callable[[Any], Program]:
         return lambda value: said(f"close {name}", value)
 
     def nested(opened: Program, name: str, inner: Program) -> Program:
-        return Bind(opened, lambda value: Ensure(inner, Defer(lambda: close(name)(value)), HOUR))
+        # A resource is closed under the runtime that it was opened under.
+        return Bind(there(opened), lambda value: Ensure(inner, there(close(name)(value)), HOUR))
 
-    both = bind(kit.acquire(p, close("p")), lambda _: bind(kit.acquire(q, close("q")), always(use)))
+    both = bind(there(kit.acquire(p, close("p"))), lambda _: bind(there(kit.acquire(q, close("q"))), always(use)))
     return kit.scoped(both), nested(p, "p", nested(q, "q", use))
 
 
@@ -169,6 +174,16 @@ def one_by_one(*programs: Program) -> Program:
     return go_on((), programs)
 
 
+def branches(*programs: Program) -> tuple[Program, ...]:
+    """Mark programs that run at once, so that what they show is compared branch by branch."""
+    return tuple(branch(index)(program) for index, program in enumerate(programs))
+
+
+def gathered(kit: Kit, p: Program, q: Program) -> Sides:
+    """Say what `gather` is of programs that never wait: all of them, and the defects, else the first failure."""
+    return kit.gather(*branches(p, q)), one_by_one(*branches(p, q))
+
+
 def validated(kit: Kit, p: Program, q: Program) -> Sides:
     """Say what `validate` is, of programs that do not die: all failures, in order."""
 
@@ -176,11 +191,12 @@ def validated(kit: Kit, p: Program, q: Program) -> Sides:
         errors = tuple(exit.error for exit in (first, second) if isinstance(exit, Failed))
         return Fail(errors) if errors else Pure((first.value, second.value))
 
-    def mild(program: Program) -> Program:
+    def alive(program: Program) -> Program:
         return Bind(ExitOf(program), lambda exit: Pure(0) if isinstance(exit, Died) else reraised(exit))
 
-    both = Bind(ExitOf(mild(p)), lambda first: Bind(ExitOf(mild(q)), lambda second: ended(first, second)))
-    return kit.validate(mild(p), mild(q)), both
+    left, right = branches(alive(p), alive(q))
+    both = Bind(ExitOf(left), lambda first: Bind(ExitOf(right), lambda second: ended(first, second)))
+    return kit.validate(left, right), both
 
 
 def raced(kit: Kit, p: Program, q: Program) -> Sides:
@@ -193,7 +209,10 @@ def raced(kit: Kit, p: Program, q: Program) -> Sides:
             return reraised(won[0])
         return one_by_one(reraised(first), reraised(second))
 
-    return kit.race(p, q), Bind(ExitOf(p), lambda first: Bind(ExitOf(q), lambda second: ended(first, second)))
+    left, right = branches(p, q)
+    return kit.race(left, right), Bind(
+        ExitOf(left), lambda first: Bind(ExitOf(right), lambda second: ended(first, second))
+    )
 
 
 def items(kit: Kit, p: Program, count: int) -> Sides:

@@ -157,7 +157,7 @@ def _provided(kit: Kit, program: Program, token: str) -> Program:
 
 def _together(combine: str) -> Callable[..., Program]:
     def build(kit: Kit, *programs: Program) -> Program:
-        branches = [program.pipe(_branch(index)) for index, program in enumerate(programs)]
+        branches = [program.pipe(branch(index)) for index, program in enumerate(programs)]
         together: Program = getattr(kit, combine)(*branches)
         if combine == "race":
             return together
@@ -168,13 +168,14 @@ def _together(combine: str) -> Callable[..., Program]:
     return build
 
 
-def _branch(index: int) -> Callable[[Program], Program]:
+def branch(index: int) -> Callable[[Program], Program]:
+    """Return what marks a program as one of several that run at once."""
     return lambda program: local(program, lambda env: evolve(env, token=f"{env.token}/{index}"))
 
 
 def _forked(kit: Kit, behind: Program, meanwhile: Program) -> Program:
-    away = behind.pipe(_branch(0))
-    here = kit.exit_of(meanwhile.pipe(_branch(1))).map(number_of)  # it reaches the join, whatever it does
+    away = behind.pipe(branch(0))
+    here = kit.exit_of(meanwhile.pipe(branch(1))).map(number_of)  # it reaches the join, whatever it does
     return kit.scoped(kit.bind(kit.fork(away), lambda fiber: kit.bind(here, lambda _: kit.join(fiber))))  # type: ignore[no-any-return]  # a kit is untyped
 
 

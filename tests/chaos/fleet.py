@@ -6,11 +6,10 @@ Knows how to talk to a worker. What is asked and who is killed is decided elsewh
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, Final, final
@@ -60,8 +59,8 @@ class Worker:
 
     def kill(self) -> None:
         """Kill it from outside."""
-        if not self.gone.is_set():
-            os.kill(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it died by itself a moment ago
+            self.process.kill()
 
     async def end(self) -> None:
         """End its input: it drains and leaves."""

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from anyio import create_task_group
+from anyio import create_task_group, sleep
 from anyio.abc import TaskGroup
 from attrs import define, evolve, frozen
 
@@ -29,6 +29,9 @@ SABOTAGES: Final[Mapping[str, str]] = MappingProxyType(
         "mark-before-publish": "an event is recorded as accepted before it is published",
     }
 )
+
+LATER: Final = 0.1
+"""Seconds that a hasty wire keeps what it has said it is done with."""
 
 
 @final
@@ -119,9 +122,14 @@ class HastyWire:
     async def _do(self, what: str, act: Receive, message: Message) -> None:
         assert self.group is not None  # the wire is running
         if self.when == what:
-            self.group.start_soon(_ignoring_errors, act, message)
+            self.group.start_soon(_later, act, message)
         else:
             await act(message)
+
+
+async def _later(act: Receive, message: Message) -> None:
+    await sleep(LATER)
+    await _ignoring_errors(act, message)
 
 
 async def _ignoring_errors(act: Receive, message: Message) -> None:

@@ -104,7 +104,7 @@ async def test_a_command_cancelled_at_any_point_happens_wholly_or_not_at_all(
         assert rows in ({}, {"left": 1, "right": 2, "middle": 3, "heard": 4})
         assert published <= 1
         seen.add(bool(rows))
-        if fresh.store.log and not reached or point > 200:
+        if (fresh.store.log and not reached) or point > 200:
             break
     assert point > 20
     assert seen == {True, False}

@@ -8,10 +8,10 @@ from typing import Never
 
 import pytest
 
-from effect_runtime import Eff, Failed, Forbidden, Invalid, Principal, Succeeded, do, publish
-from effect_runtime.dispatch import anonymous
+from effect_runtime import Eff, Failed, Forbidden, Invalid, Principal, Succeeded, attempt, do, publish
+from effect_runtime.dispatch import StoreUnavailable, anonymous
 from effect_runtime.effect import Call, Died, Operation
-from effect_runtime.errors import ContextUnknown
+from effect_runtime.errors import ContextUnknown, StoreDown
 from effect_runtime.integration import FieldError
 from effect_runtime.interpreter import Perform
 from tests.dispatch.world import All, Bench, Keep, NoteKept, NotesRuntime, Other, Reading, Writing, keeper
@@ -274,3 +274,42 @@ async def test_a_handler_of_an_unknown_context_is_a_defect(bench: Bench) -> None
         died = await app.run_exit(stranger(Keep("a")))
     assert isinstance(died, Died)
     assert isinstance(died.exception, ContextUnknown)
+
+
+async def test_a_refusal_that_cannot_be_audited_is_no_refusal(bench: Bench) -> None:
+    """Nobody is told "forbidden" off the record: the store's trouble is the answer."""
+    notes = bench.context()
+
+    @notes.command(access="internal")
+    def keep(command: Keep) -> Writing[int]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put(command.key, command.value)
+        return 1
+
+    bench.store.on("audit", StoreDown("notes", reason="the disk is gone"))
+    async with bench.running(notes) as app:
+        assert await app.run_exit(keep(Keep("a"))) == Failed(StoreUnavailable("notes", "the disk is gone"))
+
+
+async def test_an_unaudited_nested_refusal_does_not_undo_a_commit(bench: Bench) -> None:
+    """The command that survived it stands and is answered; the trouble is a diagnostic."""
+    notes = bench.context()
+
+    @notes.command(access=lambda principal, command: False)
+    def inner(command: Keep) -> Writing[int]:
+        yield from notes.runtime
+        return 1
+
+    @notes.command(access="public")
+    def outer(command: Other) -> Writing[int]:
+        rt = yield from notes.runtime
+        yield from attempt(inner(Keep("a")))
+        yield from rt.notes.put("outer", 2)
+        return 2
+
+    bench.store.on("audit", StoreDown("notes", reason="the disk is gone"))
+    async with bench.running(notes) as app:
+        assert await app.run_exit(outer(Other("x"))) == Succeeded(2)
+        assert await bench.rows() == {"outer": 2}
+    (diagnostic,) = bench.diagnostics
+    assert (diagnostic.kind, diagnostic.command) == ("after-commit", "notes.outer")

@@ -42,8 +42,9 @@ def app_faults(
 def _name_faults(name: str, bindings: Sequence[Binding]) -> Iterator[Fault]:
     first: dict[str, Binding] = {}
     for binding in bindings:
-        known = first.setdefault(binding.name, binding)
-        if known is binding:
+        known = first.get(binding.name)
+        if known is None:
+            first[binding.name] = binding
             continue
         same = known.context is binding.context
         problem = "is bound twice" if same else f"shares its name with the context at {known.context.place}"

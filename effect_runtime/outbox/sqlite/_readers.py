@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar, final
 
-from anyio import Semaphore
+from anyio import CancelScope, Event, Semaphore, create_task_group
 
 from effect_runtime.errors import UnitEnded
 from effect_runtime.interpreter import Host
@@ -43,10 +43,10 @@ class _Reader:
         self._store = store
         self._host = host
         self._inline = inline
-        self._in_loop = True
+        self._stops = True
         self.connection = connect(path)
         make_readonly(self.connection)
-        self.connection.set_progress_handler(lambda: self._in_loop, _SHORT)
+        self.connection.set_progress_handler(lambda: self._stops, _SHORT)
 
     async def run(
         self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -77,11 +77,29 @@ class _Reader:
             self._in_loop = True
 
     async def _offload(self, call: Callable[[], T]) -> T:
-        self._in_loop = False
-        try:
-            return await self._host.blocking.offload(call)
-        finally:
-            self._in_loop = True
+        """Run a read on a thread; cancelled, it is stopped there before the cancellation goes on."""
+        answers: list[T] = []
+        errors: list[Exception] = []
+
+        async def work() -> None:
+            with CancelScope(shield=True):
+                try:
+                    answers.append(await self._host.blocking.offload(call))
+                except Exception as error:  # raised where the read was asked for, not as a group
+                    errors.append(error)
+            done.set()
+
+        done = Event()
+        self._stops = False
+        async with create_task_group() as tasks:
+            tasks.start_soon(work)
+            try:
+                await done.wait()
+            finally:
+                self._stops = True
+        if errors:
+            raise errors[0]
+        return answers[0]
 
 
 @final

@@ -14,6 +14,7 @@ from anyio.lowlevel import checkpoint
 
 from effect_runtime.dispatch import Ledger
 from effect_runtime.errors import CommitUndecided
+from effect_runtime.interpreter import system_host
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from tests.outbox.stores.test_sqlite_batches import write
 from tests.outbox.stores.world import (
@@ -209,3 +210,19 @@ async def test_a_cancelled_reader_gives_its_connection_back(tmp_path: Path) -> N
                     tasks.cancel_scope.cancel()
         async with store.reading() as session:
             assert await rows(session) == {}
+
+
+async def test_a_cancelled_long_read_is_stopped_and_its_connection_is_used_again(tmp_path: Path) -> None:
+    """UnitStore.reading: a query that would take hours does not hold up the cancellation of its caller."""
+    for_ever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    async with sqlite_store(tmp_path, readers=1).opened(system_host()) as store:
+        async with anyio.create_task_group() as tasks:
+
+            async def read() -> None:
+                async with store.reading() as session:
+                    await session.fetch_one(for_ever)
+
+            tasks.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        assert await committed(store) == {}

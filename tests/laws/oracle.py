@@ -97,11 +97,12 @@ async def mean(eff: Any, env: Env, closing: Closing) -> Any:
         case e.Retry():
             return await tried(eff, of)
         case e.Repeat():
-            return [await of(eff.source) for _ in range(1 + eff.schedule.limit)][-1]
+            return [await of(eff.source) for _ in range(1 + (eff.schedule.limit or 0))][-1]
         case e.Fork():
             return (await ends([partial(of, eff.source)]))[0]
         case e.Join():
-            return eff.fiber()
+            end: Any = eff.fiber
+            return end()
         case _:
             return joined(eff, await ends([partial(of, source) for source in eff.sources]))
 
@@ -140,10 +141,11 @@ async def tried(eff: e.Retry, of: Callable[[Any], Coroutine[Any, Any, Any]]) -> 
 
 async def grouped(run: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Run inside a task group, as a scope does: leaving it is a place where a cancellation is seen."""
+    found: list[Callable[[], Any]] = []
     async with anyio.create_task_group() as group:
-        (end,) = await ends([run], at_once=False)
+        found += await ends([run], at_once=False)
         group.cancel_scope.cancel()
-    return end()
+    return found[0]()
 
 
 async def ends(runs: list[Callable[[], Coroutine[Any, Any, Any]]], *, at_once: bool = True) -> list[Callable[[], Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 LOOP = Interpreter(host=Host(time=StillTime(), blocking=Here()))
 
 
-def that_holds(law: Law) -> Callable[..., Awaitable[None]]:
+def that_holds(law: Law) -> Callable[..., None]:
     """Return the test of one law: its draws stand in `given`, because drawing inside a task confuses Hypothesis."""
 
     @settings(max_examples=60)

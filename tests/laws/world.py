@@ -140,8 +140,8 @@ async def watch(way: Way, eff: Eff[Any, Any, Any], strike_at: int | None = None)
     """Run a program in a world of its own and return what is seen; the host cancels at one of its awaits."""
     exit: tuple[Any, ...] = ("cancelled",)
     notes: tuple[str, ...] = ()
-    with anyio.CancelScope() as scope:
-        desk = Desk(strike_at, scope)
+    desk = Desk(strike_at)
+    with desk.scope:
         try:
             ended: tuple[Any, ...] = ("value", await way(eff, Env(desk)))
         except Raised as signal:

@@ -28,6 +28,7 @@ class HasEvents(Protocol):
     @property
     def events(self) -> Events:
         """Return the queue."""
+        ...
 
 
 @frozen
@@ -124,6 +125,7 @@ def test_a_handler_annotated_with_another_event_is_refused() -> None:
     class WrittenOccurred(DomainEvent):
         text: str
 
+    unchecked: Any = wrapped
     context = Context("desk", DeskRuntime)
-    context.on(WrittenOccurred)(wrapped)
+    context.on(WrittenOccurred)(unchecked)
     assert [fault.code.name for fault in context_faults(context)] == ["ER101", "ER112"]

@@ -95,13 +95,18 @@ class GetOverlentBooks:
 def add_book(command: AddBook) -> Catalog[BookId, IsbnTaken]:
     """Keep a book, answer with its id and tell the world."""
     rt = yield from catalog.runtime
-    book_id = BookId(str((yield from rt.ids.uuid())))
-    now = yield from rt.clock.now()
-    yield from rt.books.add(
-        Book(id=book_id, title=command.title, isbn=command.isbn, author=command.author, total=command.copies)
+    number = yield from rt.ids.uuid()
+    book = Book(
+        id=BookId(str(number)),
+        title=command.title,
+        isbn=command.isbn,
+        author=command.author,
+        total=command.copies,
     )
-    yield from publish(BookAdded(book_id, command.copies, now))
-    return book_id
+    yield from rt.books.add(book)
+    now = yield from rt.clock.now()
+    yield from publish(BookAdded(book.id, book.total, now))
+    return book.id
 
 
 @catalog.command(access=by_staff)
@@ -119,7 +124,8 @@ def update_inventory(command: UpdateInventory) -> Catalog[None, BookUnknown | In
     """Count what lending says it lent or took back."""
     rt = yield from catalog.runtime
     book = yield from rt.books.get(command.book_id)
-    yield from rt.books.save_counts((yield from from_result(count_out(book, command.delta))))
+    counted = yield from from_result(count_out(book, command.delta))
+    yield from rt.books.save_counts(counted)
 
 
 @catalog.query(access="public")

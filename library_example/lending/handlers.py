@@ -121,9 +121,10 @@ class ShelfState:
 def register_patron(command: RegisterPatron) -> Lending[PatronId, EmailTaken]:
     """Register a patron and answer with the id."""
     rt = yield from lending.runtime
-    patron_id = PatronId(str((yield from rt.ids.uuid())))
-    yield from rt.patrons.add(Patron(id=patron_id, name=command.name, email=command.email))
-    return patron_id
+    number = yield from rt.ids.uuid()
+    patron = Patron(id=PatronId(str(number)), name=command.name, email=command.email)
+    yield from rt.patrons.add(patron)
+    return patron.id
 
 
 @lending.command(access=by_staff)
@@ -141,8 +142,8 @@ def borrow_book(command: BorrowBook) -> Lending[LoanId, PatronUnknown | BookUnkn
     shelf = yield from rt.shelves.get(command.book_id)
     out = yield from rt.loans.open_of(command.book_id)
     now = yield from rt.clock.now()
-    loan_id = LoanId(str((yield from rt.ids.uuid())))
-    loan = yield from from_result(lend(patron, shelf, out, loan_id=loan_id, now=now, days=command.days))
+    number = yield from rt.ids.uuid()
+    loan = yield from from_result(lend(patron, shelf, out, loan_id=LoanId(str(number)), now=now, days=command.days))
     yield from rt.loans.save(loan)
     yield from emit(BookBorrowedOccurred(loan))
     yield from publish(BookBorrowed(loan.book_id, loan.patron_id, loan.id, now))
@@ -153,11 +154,12 @@ def borrow_book(command: BorrowBook) -> Lending[LoanId, PatronUnknown | BookUnkn
 def return_book(command: ReturnBook) -> Lending[None, LoanUnknown | AlreadyReturned]:
     """Close a loan, once, and tell the world."""
     rt = yield from lending.runtime
+    loan = yield from rt.loans.get(command.loan_id)
     now = yield from rt.clock.now()
-    loan = yield from from_result(give_back((yield from rt.loans.get(command.loan_id)), now))
-    yield from rt.loans.save(loan)
-    yield from emit(BookReturnedOccurred(loan))
-    yield from publish(BookReturned(loan.book_id, loan.patron_id, loan.id, now))
+    closed = yield from from_result(give_back(loan, now))
+    yield from rt.loans.save(closed)
+    yield from emit(BookReturnedOccurred(closed))
+    yield from publish(BookReturned(closed.book_id, closed.patron_id, closed.id, now))
 
 
 @lending.command(access="internal")

@@ -1,7 +1,8 @@
-"""The hospital ward: three claims about a patient who goes home, a bed, and a webhook."""
+"""The hospital ward: its side-car, and three claims about a patient who goes home, a bed, and a webhook."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,16 @@ from tests.stories.ward import (
     BedId,
     BedManagement,
     BedNotOccupied,
+    BedReleasedEvent,
     Census,
     DischargePatient,
+    Patient,
+    PatientDischargedOccurred,
     PatientId,
     PatientUnknown,
     TakeCensus,
+    WardId,
+    discharge,
     discharge_patient,
     hospital,
     take_census,
@@ -25,6 +31,16 @@ pytestmark = pytest.mark.anyio
 
 ANN, BOB = PatientId("ann"), PatientId("bob")
 EVERYBODY = Census((ANN, BOB), (BedId("bed-1"),))
+
+
+def test_what_a_discharge_announces_is_known_without_running_it() -> None:
+    """The side-car is a plain function: a patient and a moment in, two events out."""
+    patient = Patient(ANN, BedId("bed-1"), WardId("north"))
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert list(discharge(patient, noon)) == [
+        PatientDischargedOccurred(patient),
+        BedReleasedEvent(BedId("bed-1"), WardId("north"), noon),
+    ]
 
 
 async def test_a_failed_discharge_frees_no_bed_and_tells_nobody(tmp_path: Path) -> None:

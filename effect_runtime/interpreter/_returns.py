@@ -45,7 +45,7 @@ R = TypeVar("R")
 
 
 class Container(
-    # `BaseContainer` is not generic and stands first: behind a generic base its slot would be laid out twice.
+    # A base that is not generic stands first: only then does Hypothesis find the class behind the kinds in their laws.
     BaseContainer,
     SupportsKind3["Container[Any, Any, Any]", A, E, R],
     IOResultLikeN[A, E, R],

@@ -6,6 +6,7 @@ Knows how to talk to a worker. What is asked and who is killed is decided elsewh
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -59,8 +60,10 @@ class Worker:
 
     def kill(self) -> None:
         """Kill it from outside."""
-        with suppress(ProcessLookupError):  # it died by itself a moment ago
-            self.process.kill()
+        # Not `process.kill()`, which would take the exit status away from whoever waits for it.
+        if not self.gone.is_set():
+            with suppress(ProcessLookupError):  # it died by itself a moment ago
+                os.kill(self.process.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """End its input: it drains and leaves."""

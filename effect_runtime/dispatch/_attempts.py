@@ -53,6 +53,8 @@ class Job:
     fingerprint: bytes | None = None
     claim_first: bool = True
     admit: Callable[[Any], Awaitable[bool]] | None = None
+    cause: str | None = None
+    """The id of the message that this is, where it came with one of its own: an event's."""
 
 
 @final
@@ -149,7 +151,7 @@ class Attempts:
     async def _commit(self, unit: Unit, value: Any) -> tuple[Envelope, ...]:
         job, home, request = self.job, unit.home, unit.request
         at = home.host.time.now()
-        command_id = request.command_id or str(home.host.entropy.uuid())
+        command_id = job.cause or request.command_id or str(home.host.entropy.uuid())
         collected = envelopes_of(unit, causation=command_id, at=at) if unit.outbox.mark() else ()
         rows = home.transport.rows(collected) if collected else ()
         ledger = Ledger(

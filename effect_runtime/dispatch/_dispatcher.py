@@ -159,6 +159,7 @@ class Dispatcher:
             answer=None,
             answer_call=partial(answer_nested, refusals=refusals),
             admit=admit,
+            cause=envelope.id,
         )
         exit: Succeeded[None] | Failed[Any] | Died = Succeeded(None)
         try:

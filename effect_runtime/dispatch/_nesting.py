@@ -38,6 +38,7 @@ def atomic(eff: Eff[A, E, R]) -> Eff[A, E, R]:
     """Describe running `eff` as one step: if it fails, what it wrote, emitted and published is undone.
 
     Plain `catch`, `attempt` and `retry` undo nothing. Refused outside a unit of work and inside a parallel branch.
+    What a fork that is still running writes meanwhile is undone with it.
     """
     return cast("Eff[A, E, R]", Call(ATOMIC, eff, title="atomic"))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from attrs import define, field, frozen
 
 from effect_runtime import A, App, Context, Do, E, Events, Refused, Schedule, Transaction, publish
-from effect_runtime.dispatch import Command, Subscription
+from effect_runtime.dispatch import Binding, Command, Subscription
 from effect_runtime.transports import InProcess
 from tests.dispatch.world import (
     Bench,
@@ -113,17 +113,16 @@ class Pair:
             self.heard.append(event.key)
             yield from count(Count(event.key))
 
+    def bindings(self) -> list[Binding]:
+        """Bind both to their stores."""
+        return [
+            self.notes.bind(self.publisher.make, self.publisher.make_reads, store=self.publisher.store),
+            self.counts.bind(self.make, self.reader.make_reads, store=self.reader.store),
+        ]
+
     def app(self, **options: Any) -> App:
         """Build an application of both."""
-        return App(
-            "pair",
-            wire=options.pop("wire", None) or InProcess(),
-            contexts=[
-                self.notes.bind(self.publisher.make, self.publisher.make_reads, store=self.publisher.store),
-                self.counts.bind(self.make, self.reader.make_reads, store=self.reader.store),
-            ],
-            **options,
-        )
+        return App("pair", wire=options.pop("wire", None) or InProcess(), contexts=self.bindings(), **options)
 
     @asynccontextmanager
     async def running(self, **roles: bool) -> AsyncIterator[App]:

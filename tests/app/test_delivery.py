@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any, Never
 
-from effect_runtime import fail
+import pytest
+from attrs import frozen
+
+from effect_runtime import App, Context, Do, Outbox, Topic, fail, integration_event, publish
 from effect_runtime.effect import Died
 from effect_runtime.errors import StoreConflict
+from effect_runtime.integration import Envelope, Message, decode_message
+from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.transports import InProcess
 from tests.app.pair import Counting, Pair
-from tests.dispatch.world import Keep, NoteKept, Refusal
+from tests.dispatch.world import Keep, NoteEvents, NoteKept, Refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +127,72 @@ async def test_a_conflict_of_a_delivery_admits_again(pair: Pair) -> None:
         await app.settled()
         assert await pair.reader.rows() == {"a": 1}
         assert len(await pair.reader.audit()) == 1
+
+
+class EchoEvents(Topic, name="echoes"):
+    """What an echo tells the world."""
+
+    __slots__ = ()
+
+
+@frozen
+@integration_event("echoes.echoed")
+class Echoed(EchoEvents):
+    """A note was heard."""
+
+    key: str
+
+
+@frozen
+class EchoRuntime:
+    """What an echo may use."""
+
+    outbox: Outbox[EchoEvents]
+
+
+class WatchedWire:
+    """The in-process wire, and every envelope that it carried."""
+
+    def __init__(self) -> None:
+        self.inner = InProcess()
+        self.seen: list[Envelope] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Keep the envelope and hand the message on."""
+        self.seen.append(decode_message(message))
+        await self.inner.publish(destination, message)
+
+
+async def test_what_a_subscriber_publishes_belongs_to_the_chain_of_its_event(pair: Pair) -> None:
+    """Correlation, trace and tenant go on from event to event; each names the message that caused it."""
+    echo = Context("echo", EchoRuntime, publishes=[EchoEvents])
+    heard = echo.subscribe(NoteEvents, id="echo.note-events", start="earliest")
+    pair.counts.subscribe(EchoEvents, id="counts.echo-events", start="earliest")
+
+    @heard.on(NoteKept)
+    def answer(event: NoteKept) -> Do[None, Never, EchoRuntime]:
+        yield from publish(Echoed(event.key))
+
+    wire: Any = WatchedWire()
+    bindings = [*pair.bindings(), echo.bind(lambda tx: EchoRuntime(tx.outbox), store=MemoryStore("echo"))]
+    async with App("chain", wire=wire, contexts=bindings).running() as app:
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        await app.run(
+            pair.keep(Keep("a")),
+            command_id="c",
+            correlation="visit",
+            causation="request",
+            traceparent=trace,
+            tenant="n",
+        )
+        await app.settled()
+    kept, *_ = [one for one in wire.seen if one.type == "notes.note-kept"]
+    echoed, *_ = [one for one in wire.seen if one.type == "echoes.echoed"]
+    assert (kept.causation, kept.correlation, kept.traceparent, kept.tenant) == ("c", "visit", trace, "n")
+    assert (echoed.causation, echoed.correlation, echoed.traceparent, echoed.tenant) == (kept.id, "visit", trace, "n")
 
 
 async def test_immediate_delivers_without_anything_durable(pair: Pair) -> None:

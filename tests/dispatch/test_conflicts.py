@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from anyio import Event, create_task_group
 
 from effect_runtime import Failed, Schedule, Succeeded, attempt, publish
 from effect_runtime.dispatch import Conflict, DeadlineExceeded, StoreUnavailable
-from effect_runtime.effect import exit_of
+from effect_runtime.effect import exit_of, fork, from_async, join, scoped, uninterruptible
 from effect_runtime.errors import StoreConflict, StoreDown, TransactionLost, UnhandledFailure
 from effect_runtime.integration import Envelope
-from tests.dispatch.world import All, Bench, Keep, NoteKept, Reading, Writing, keeper
+from tests.dispatch.world import All, Bench, Keep, NoteKept, Other, Reading, Writing, keeper
 
 pytestmark = pytest.mark.anyio
 
@@ -272,3 +273,49 @@ async def test_trouble_after_the_commit_does_not_change_the_answer(bench: Bench)
         "after-commit",
         "1 committed events were not handed on: OSError: no route",
     )
+
+
+async def test_a_unit_that_waits_for_the_writer_is_named_by_its_operation(bench: Bench) -> None:
+    """Time may also be up in the queue of the store."""
+    notes = bench.context()
+    keep = keeper(notes)
+    after = timedelta(milliseconds=40)
+    entered, leave = Event(), Event()
+
+    @notes.command(access="public")
+    def hold(command: Other) -> Writing[int]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put(command.key, command.value)
+        entered.set()
+        yield from uninterruptible(from_async(leave.wait))
+        return 1
+
+    exits: list[object] = []
+    async with bench.running(notes, deadline=after) as app, create_task_group() as group:
+
+        async def hold_it() -> None:
+            exits.append(await app.run_exit(hold(Other("held"))))
+
+        group.start_soon(hold_it)
+        await entered.wait()
+        assert await app.run_exit(keep(Keep("a"))) == Failed(DeadlineExceeded("Notes.put", after))
+        leave.set()
+    assert len(exits) == 1
+
+
+async def test_a_fork_ends_before_the_commit(bench: Bench) -> None:
+    """What a fork has not done when its scope ends is not in the commit, and cannot come after it."""
+    notes = bench.context()
+
+    @notes.command(access="public")
+    def keep(command: Keep) -> Writing[int]:
+        rt = yield from notes.runtime
+        late = rt.clock.sleep(timedelta(days=1)) >> rt.notes.put("late", 1)
+        joined = fork(rt.notes.put("joined", 1)).bind(join)
+        yield from scoped(fork(late) >> joined)
+        yield from rt.notes.put(command.key, command.value)
+        return 1
+
+    async with bench.running(notes) as app:
+        assert await app.run(keep(Keep("a"))) == 1
+        assert await bench.rows() == {"a": 1, "joined": 1}

@@ -96,11 +96,12 @@ def _subscription_faults(contexts: Sequence[Context[Any, Any]], foreign: Sequenc
 def _transport_faults(
     name: str, contexts: Sequence[Context[Any, Any]], *, has_wire: bool, transport: object, profile: str
 ) -> Iterator[Fault]:
-    if transport == "immediate" and profile == "production":
+    durable = transport == "outbox" or getattr(transport, "durable", False)
+    if profile == "production" and not durable:
         yield Fault(
             Code.ER401,
             place=f"app {name!r}",
-            problem="events sent immediately after the commit are lost with the process.",
+            problem="events that are sent after the commit, with nothing durable behind them, are lost with the process.",
             fix='Leave transport="outbox", or use another profile than "production".',
         )
     if has_wire or transport not in ("outbox", "immediate"):

@@ -9,6 +9,7 @@ from attrs import frozen
 from effect_runtime import Context, Do, Events, fail, succeed
 from effect_runtime.dispatch import Subscription
 from effect_runtime.errors import Code
+from effect_runtime.outbox import RecordingInterpreter
 from effect_runtime.transports import InProcess
 from tests.codes.dispatch import Torn, build
 from tests.codes.registry import fails_with
@@ -111,6 +112,12 @@ def handler_of_another_topics_event() -> None:
 def immediate_in_production() -> None:
     """Let events die with the process, in production."""
     build(letters(), wire=InProcess(), transport="immediate", profile="production")
+
+
+@fails_with(Code.ER401)
+def recording_in_production() -> None:
+    """Keep events in a list, in production."""
+    build(letters(), wire=InProcess(), transport=RecordingInterpreter(), profile="production")
 
 
 @fails_with(Code.ER402)

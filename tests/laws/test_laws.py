@@ -22,7 +22,7 @@ LOOP = Interpreter(host=Host(time=StillTime(), blocking=Here()))
 def that_holds(law: Law) -> Callable[..., None]:
     """Return the test of one law: its draws stand in `given`, because drawing inside a task confuses Hypothesis."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(st.tuples(*law.draws))
     async def test(drawn: tuple[Any, ...]) -> None:
         await law.claim(LOOP.interpret, REAL, *drawn)

@@ -104,7 +104,7 @@ def view_of(mutant: Mutant) -> type[Container[Any, Any, Any]]:
 def returns_objects(mutant: Mutant) -> bool:
     """Say whether one of the seventeen laws of `returns` tells a mutant."""
     view = view_of(mutant)
-    quick = settings(max_examples=10, derandomize=True, database=None, phases=[Phase.generate])
+    quick = settings(max_examples=5, derandomize=True, database=None, phases=[Phase.generate])
     for laws in view.laws().values():
         for law in laws:
             try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, final
 
-from anyio import create_task_group, move_on_after, sleep
+from anyio import create_task_group, fail_after, move_on_after, sleep
 from attrs import define, field, frozen
 
 from tests.chaos.failpoints import POINTS
@@ -26,6 +26,8 @@ CUSTOMERS: Final = 8
 WAVE: Final = 25
 """Kills between two pauses in which the system must recover under load."""
 ACCOUNTS: Final = 60
+HANGS: Final = 240.0
+"""Seconds, beside ten for each kill, after which a run is taken to hang."""
 OBEDIENCE: Final = 20.0
 """Seconds within which a worker must come to the point that it was told to die at."""
 DRAIN: Final = 30.0
@@ -197,16 +199,17 @@ class _Waves:
 
 
 async def rampage(settings: Settings, folder: Path) -> Result:
-    """Do one run in an empty folder."""
+    """Do one run in an empty folder; raises `TimeoutError` if it hangs."""
     began = time.monotonic()
     ledger = Ledger(folder, "driver")
-    async with fleet(folder, ledger, settings.seed, settings.sabotage) as found:
-        customers = Customers(found, ledger, settings.seed)
-        waves = await _under_load(settings, folder, found, customers)
-        for worker in list(found.workers.values()):
-            await found.until_ready(worker)
-        quiet = await at_rest(folder, within=settings.patience)
-        await found.end(within=DRAIN)
+    with fail_after(HANGS + 10 * settings.kills):
+        async with fleet(folder, ledger, settings.seed, settings.sabotage) as found:
+            customers = Customers(found, ledger, settings.seed)
+            waves = await _under_load(settings, folder, found, customers)
+            for worker in list(found.workers.values()):
+                await found.until_ready(worker)
+            quiet = await at_rest(folder, within=settings.patience)
+            await found.end(within=DRAIN)
     ledger.close()
     lines = tuple(read_ledger(folder))
     return Result(

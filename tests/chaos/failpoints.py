@@ -47,7 +47,6 @@ class Order:
     delay: timedelta = timedelta(0)
 
 
-@final
 class Failpoints:
     """The points of one process, and the order that it has been given. Passing a point without an order is free."""
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, final
 
-from anyio import BrokenResourceError, ClosedResourceError, Event, create_task_group, fail_after, open_process
+from anyio import (
+    BrokenResourceError,
+    ClosedResourceError,
+    Event,
+    create_task_group,
+    fail_after,
+    move_on_after,
+    open_process,
+)
 from anyio.abc import Process, TaskGroup
 from anyio.streams.text import TextReceiveStream
 from attrs import define, field
@@ -25,6 +33,8 @@ from tests.chaos.plan import DOORS, ROLES
 from tests.chaos.worker import Role, Settings
 
 ROOT: Final = Path(__file__).parents[2]
+ANSWER: Final = 60.0
+"""Seconds after which a worker that lives and does not answer is at fault."""
 ENOUGH: Final = 10
 """Unexplained ends of workers after which a run is given up."""
 Reply = dict[str, Any]  # edge: JSON
@@ -42,13 +52,15 @@ class Worker:
     mail: dict[str, tuple[Event, list[Reply]]] = field(factory=dict)
 
     async def ask(self, payment: str, account: str, *, refused: bool) -> Reply | None:
-        """Have a payment taken and return what the worker says of it; None if it says nothing any more."""
+        """Have a payment taken and return what the worker says of it; None if it is gone and says nothing any more."""
         if self.gone.is_set():
             return None
         answered, replies = self.mail[payment] = (Event(), [])
         await self._send(take=payment, account=account, refused=refused)
-        await answered.wait()
-        return replies[0] if replies else None
+        with move_on_after(ANSWER):
+            await answered.wait()
+            return replies[0] if replies else None
+        return {"defect": f"no answer within {ANSWER:g} s by {self.settings.name}"}
 
     async def order(self, point: str, nth: int, delay: int) -> None:
         """Tell the worker where to die, and wait until it knows."""

@@ -35,8 +35,8 @@ from effect_runtime.interpreter import Host, Interpreter
 from effect_runtime.interpreter import _frames as frames
 from effect_runtime.interpreter._loop import unfold
 from effect_runtime.interpreter._strand import Finalizer, Machine, ScopeFrame, Strand
-from tests.laws.equations import always, exit_then
 from tests.laws.programs import REAL, Kit, Program
+from tests.laws.sides import always, exit_then
 from tests.laws.world import Here, Slip, StillTime, Way
 
 Table = Mapping[type[Any], Any]

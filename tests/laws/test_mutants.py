@@ -15,8 +15,9 @@ from returns.result import Failure, Result, Success
 
 from effect_runtime.effect import Raised
 from effect_runtime.interpreter import Container
-from tests.laws.equations import LAWS, Broken
+from tests.laws.equations import LAWS
 from tests.laws.mutants import MUTANTS, Mutant
+from tests.laws.sides import Broken
 
 A = TypeVar("A")
 E = TypeVar("E")

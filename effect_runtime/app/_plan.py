@@ -13,6 +13,8 @@ from effect_runtime.integration import Topic, Transport
 from effect_runtime.interpreter import Host, Interpreter
 
 Profile: TypeAlias = Literal["development", "production", "test"]
+"""Where an application runs; "production" refuses whatever may lose events."""
+"""What an application runs as: "production" refuses what is not durable."""
 
 
 @frozen(eq=False, kw_only=True)

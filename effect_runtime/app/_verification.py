@@ -101,7 +101,7 @@ def _transport_faults(
         yield Fault(
             Code.ER401,
             place=f"app {name!r}",
-            problem="events that are sent after the commit, with nothing durable behind them, are lost with the process.",
+            problem="events that are sent after the commit with nothing durable behind them die with the process.",
             fix='Leave transport="outbox", or use another profile than "production".',
         )
     if has_wire or transport not in ("outbox", "immediate"):

@@ -75,3 +75,4 @@ class Cancelled:
 
 
 Exit: TypeAlias = Succeeded[A] | Failed[E] | Died | Cancelled
+"""How a program ended. `run_exit` never returns `Cancelled`: that belongs to the host."""

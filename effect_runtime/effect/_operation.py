@@ -14,6 +14,7 @@ from attrs import frozen
 from effect_runtime.effect._eff import Eff
 
 Kind: TypeAlias = Literal["transactional", "local", "external", "dispatch"]
+"""How an operation relates to the unit of work; `dispatch` is a message for a handler."""
 
 
 @final

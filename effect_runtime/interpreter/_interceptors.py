@@ -18,6 +18,7 @@ from effect_runtime.interpreter._cancellation import is_cancellation
 from effect_runtime.interpreter._strand import Perform, Runtime
 
 Interceptor: TypeAlias = Callable[[Perform], Perform]
+"""Wrap the way in which operations are performed."""
 
 
 class Tracer(Protocol):

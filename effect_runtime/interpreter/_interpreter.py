@@ -176,3 +176,4 @@ dry_run = Interpreter(perform=_perform_dry)
 run = live.run
 run_exit = live.run_exit
 run_sync = live.run_sync
+"""Run a program that never waits, without an event loop, as `live.run_sync` does."""

@@ -16,8 +16,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Value: TypeAlias = str | bytes | int | float | None
+"""What SQLite can hold."""
 Parameters: TypeAlias = Sequence[Value] | Mapping[str, Value]
+"""What is bound to the signs `?` or `:name` of a statement."""
 Row: TypeAlias = sqlite3.Row
+"""A row, to be read by position or by the name of a column."""
 
 _FIRST_WORD: Final = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|;)*([a-z]+)", re.IGNORECASE | re.DOTALL)
 _REFUSED: Final = frozenset(

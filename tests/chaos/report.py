@@ -11,13 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import asdict
+from attrs import asdict, fields
 
 from tests.chaos.driver import Result
 from tests.chaos.failpoints import POINTS
 from tests.chaos.fleet import ROOT
+from tests.chaos.oracle import Verdict
 
 RESULTS: Final = ROOT / "benchmarks" / "results"
+PAGE: Final = ROOT / "docs" / "concepts" / "reliability.md"
+BEGIN: Final = "<!-- results: python -m tests.chaos --write -->"
+END: Final = "<!-- end of results -->"
 SHOWN: Final = 5
 
 
@@ -47,17 +51,25 @@ def is_clean(result: Result) -> bool:
 
 def told(result: Result) -> str:
     """Tell a run in a few lines."""
-    settings, counts, verdict = result.settings, result.counts, asdict(result.verdict)
+    verdict = asdict(result.verdict)
+    examples = [f"{name}: {example}" for name, found in verdict.items() for example in found[:SHOWN]]
+    return "\n".join((summary(row(result)), *examples, "nothing is wrong" if is_clean(result) else "PROMISES BROKEN"))
+
+
+def summary(record: dict[str, Any]) -> str:
+    """Tell the figures of a run, from its line or its result file."""
+    figures = ", ".join(f"{each:g}" for each in record["recoveries"])
     lines = [
-        f"{settings.kills} kills with seed {settings.seed} in {result.seconds} s: {counts.deaths} processes died",
-        *(f"  {point:<8} {count:>4}  {_place(point)}" for point, count in counts.points.items()),
-        f"{result.missed} orders to die were not carried out in time and replaced by a kill from outside",
-        f"{counts.acknowledged} payments acknowledged, {counts.refused} refused, {counts.unknown} given up unanswered",
-        f"{counts.received} messages received, {counts.duplicates} of them again; handlers ran {counts.handled} times",
-        f"recovered under load in {', '.join(map(str, result.recovery))} s; quiet {result.quiet} s after the load",
-        "  ".join(f"{name} {len(found)}" for name, found in verdict.items()),
-        *(f"{name}: {example}" for name, found in verdict.items() for example in found[:SHOWN]),
-        "nothing is wrong" if is_clean(result) else "PROMISES BROKEN",
+        f"{record['kills']} kills with seed {record['seed']} in {record['seconds']:g} s: "
+        f"{record['deaths']} processes died",
+        *(f"  {point:<8} {count:>4}  {_place(point)}" for point, count in record["points"].items()),
+        f"{record['missed']} orders to die were not carried out in time and replaced by a kill from outside",
+        f"{record['acknowledged']} payments acknowledged, {record['refused']} refused, "
+        f"{record['unknown']} given up unanswered",
+        f"{record['received']} messages received, {record['duplicates']} of them again; "
+        f"handlers ran {record['handled']} times",
+        f"recovered under load in {figures} s; quiet {record['quiet']:g} s after the load",
+        "  ".join(f"{field.name} {record[field.name]}" for field in fields(Verdict)),
     ]
     return "\n".join(lines)
 
@@ -78,7 +90,29 @@ def write(result: Result) -> Path:
     }
     path = RESULTS / f"kills-sqlite-{result.settings.kills}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")
+    write_page()
     return path
+
+
+def quoted() -> str:
+    """Give what the page says between its two marks: every result file, the smallest run first."""
+    records = [json.loads(path.read_text()) for path in RESULTS.glob("kills-sqlite-*.json")]
+    return "\n\n".join(_quote(record) for record in sorted(records, key=lambda record: int(record["kills"])))
+
+
+def _quote(record: dict[str, Any]) -> str:
+    where = (
+        f"`benchmarks/results/kills-sqlite-{record['kills']}.json`: {record['cores']} cores, "
+        f"Python {record['python']}, SQLite {record['sqlite']}, at {record['commit'][:10]}."
+    )
+    return f"{where}\n\n```text\n{summary(record)}\n```"
+
+
+def write_page(page: Path = PAGE) -> None:
+    """Replace what stands between the two marks of the page by what the result files say."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{quoted()}\n{END}{after}")
 
 
 def _git(*arguments: str) -> str:

@@ -40,7 +40,7 @@ from effect_runtime.errors import (
 )
 from effect_runtime.integration import FieldErrors, Topic, Transport
 from effect_runtime.interpreter import Host, Interceptor, Interpreter, system_host
-from effect_runtime.outbox import Health
+from effect_runtime.outbox import ConsumerPolicy, Health, Pace, RelayPolicy
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -54,7 +54,8 @@ class App:
     `transport="outbox"` commits integration events with the data; "immediate" sends them after the commit and loses
     them with the process. `interceptors` lie around every operation. `diagnostics` is told of what works and should
     not stay as it is; the default logs a warning. `tenant` is put on events that carry none, and events of other
-    tenants are refused. `foreign_topics` are those that other applications publish on the same wire.
+    tenants are refused. `foreign_topics` are those that other applications publish on the same wire. `relay`,
+    `consumer` and `pace` bound delivery: leases, attempts, how long a subscriber may take, polling.
     """
 
     def __init__(
@@ -70,6 +71,9 @@ class App:
         diagnostics: Callable[[Diagnostic], None] | None = None,
         tenant: str | None = None,
         foreign_topics: Sequence[type[Topic]] = (),
+        relay: RelayPolicy | None = None,
+        consumer: ConsumerPolicy | None = None,
+        pace: Pace | None = None,
         drain: timedelta = timedelta(seconds=10),
         debug: bool = False,
     ) -> None:
@@ -83,6 +87,9 @@ class App:
             diagnose=diagnostics or _warn,
             tenant=tenant,
             foreign_topics=tuple(foreign_topics),
+            relay=relay,
+            consumer=consumer,
+            pace=pace,
             drain=drain,
         )
         self._live: Live | None = None

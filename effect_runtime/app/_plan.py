@@ -11,10 +11,10 @@ from attrs import frozen
 from effect_runtime.dispatch import Binding, Diagnostic, Subscription, TransportInterpreter
 from effect_runtime.integration import Topic, Transport
 from effect_runtime.interpreter import Host, Interpreter
+from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy
 
 Profile: TypeAlias = Literal["development", "production", "test"]
 """Where an application runs; "production" refuses whatever may lose events."""
-"""What an application runs as: "production" refuses what is not durable."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -30,6 +30,9 @@ class Plan:
     diagnose: Callable[[Diagnostic], None]
     tenant: str | None
     foreign_topics: tuple[type[Topic], ...]
+    relay: RelayPolicy | None
+    consumer: ConsumerPolicy | None
+    pace: Pace | None
     drain: timedelta
 
     @property

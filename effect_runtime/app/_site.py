@@ -161,7 +161,15 @@ def relay_of(plan: Plan, site: Site) -> Relay | None:
     """Build the relay of a site, if it has anywhere to send to."""
     if plan.wire is None or plan.transport != "outbox" or not site.destinations:
         return None
-    return Relay(site.delivery, plan.wire, site.destinations, host=plan.host, wake=site.wake)
+    return Relay(
+        site.delivery,
+        plan.wire,
+        site.destinations,
+        host=plan.host,
+        wake=site.wake,
+        policy=plan.relay,
+        pace=plan.pace,
+    )
 
 
 def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | None:
@@ -170,7 +178,7 @@ def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | No
     if plan.wire is None or not subscriptions:
         return None
     inlets = [inlet_of(each, dispatcher, tenant=plan.tenant) for each in subscriptions]
-    return Consumer(site.delivery, inlets, host=plan.host, wake=site.wake)
+    return Consumer(site.delivery, inlets, host=plan.host, wake=site.wake, policy=plan.consumer, pace=plan.pace)
 
 
 def _ids(plan: Plan, topic: str) -> tuple[str, ...]:

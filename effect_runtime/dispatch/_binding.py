@@ -14,6 +14,7 @@ from attrs import frozen
 from typing_extensions import TypeVar
 
 from effect_runtime.dispatch._ports import Store
+from effect_runtime.dispatch._request import MessageContext, unasked
 from effect_runtime.effect import Schedule
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox
@@ -25,7 +26,10 @@ Q_co = TypeVar("Q_co", covariant=True)
 
 @frozen
 class Transaction(Generic[S_co]):
-    """What a runtime is built from: the one session of a unit of work, and its queues. Ends with the unit."""
+    """What a runtime is built from: the one session of a unit of work, and its queues. Ends with the unit.
+
+    `message` tells what the unit was opened for; an adapter of an external service sends its `idempotency_key` along.
+    """
 
     session: S_co
     events: Events
@@ -33,6 +37,7 @@ class Transaction(Generic[S_co]):
     clock: Clock
     ids: Ids
     random: Random
+    message: MessageContext = unasked
 
 
 @frozen

@@ -181,6 +181,7 @@ def _request_of(subscription: Subscription[Any], envelope: Envelope) -> MessageC
         traceparent=envelope.traceparent,
         tracestate=envelope.tracestate,
         tenant=envelope.tenant,
+        delivery=f"{subscription.id}/{envelope.id}",
     )
 
 

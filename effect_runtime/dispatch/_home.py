@@ -13,7 +13,7 @@ from attrs import field, frozen
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction
 from effect_runtime.dispatch._handlers import Command, DomainHandler, Query
 from effect_runtime.dispatch._ports import TransportInterpreter, UnitStore
-from effect_runtime.dispatch._request import Diagnostic
+from effect_runtime.dispatch._request import Diagnostic, MessageContext
 from effect_runtime.dispatch._signature import Signature, members_of
 from effect_runtime.dispatch._subscription import Subscription
 from effect_runtime.errors import ConfigurationError, Fault
@@ -92,10 +92,10 @@ class Home:
         topics: tuple[type[Topic], ...] = self.binding.context.publishes
         return topics
 
-    def runtime(self, session: Any, events: Events, outbox: Outbox[Any]) -> Any:
+    def runtime(self, session: Any, events: Events, outbox: Outbox[Any], message: MessageContext) -> Any:
         """Build the runtime of one unit of work."""
         services = self.services
-        transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random)
+        transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random, message)
         if self.opened is NOTHING:
             return self.binding.make(transaction)
         return self.binding.make(transaction, self.opened)

@@ -45,7 +45,7 @@ class MessageContext:
     """Carry what a message inherits from what caused it.
 
     `causation` is the id of the causing message; `traceparent` and `tracestate` are W3C trace context, `tenant` is
-    carried and never interpreted here.
+    carried and never interpreted here. `delivery` names a subscription and the event that it was given.
     """
 
     correlation: str
@@ -55,7 +55,20 @@ class MessageContext:
     traceparent: str | None = None
     tracestate: str | None = None
     tenant: str | None = None
+    delivery: str | None = None
 
+    @property
+    def idempotency_key(self) -> str:
+        """Return what stays the same however often this message is tried, for external systems that deduplicate.
+
+        For a subscription its id and the event's, also after a dead letter's replay; for a command its command id.
+        A command without one cannot be tried again by its caller: its correlation id covers the runtime's own tries.
+        """
+        return self.delivery or self.command_id or self.correlation
+
+
+unasked = MessageContext(correlation="none")
+"""The context of a runtime that nobody's message asked for: one that a test builds by hand."""
 
 DiagnosticKind: TypeAlias = Literal["external-in-transaction", "external-before-claim", "after-commit"]
 

@@ -99,7 +99,7 @@ class Unit:
         self.answer_call = answer_call
         self.events = Events()
         self.outbox: Outbox[Any] = Outbox(home.topics)
-        self.runtime = home.runtime(transaction.session, self.events, self.outbox)
+        self.runtime = home.runtime(transaction.session, self.events, self.outbox, request)
         self.interpreter = home.interpreter.with_perform(self.perform)
         self.owner = get_current_task().id
         self.turn = Turn()

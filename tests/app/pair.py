@@ -124,6 +124,10 @@ class Pair:
         """Build an application of both."""
         return App("pair", wire=options.pop("wire", None) or InProcess(), contexts=self.bindings(), **options)
 
+    def app_of(self, counts: Binding, *, notes: Binding | None = None) -> App:
+        """Build an application of other bindings."""
+        return App("pair", wire=InProcess(), contexts=[notes or self.bindings()[0], counts])
+
     @asynccontextmanager
     async def running(self, **roles: bool) -> AsyncIterator[App]:
         """Run an application of both."""

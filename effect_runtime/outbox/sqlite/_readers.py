@@ -70,11 +70,11 @@ class _Reader:
 
     def at_once(self, statement: str) -> None:
         """Execute a statement that is short for certain: the steps of those before it must not stop it."""
-        self._in_loop = False
+        self._stops = False
         try:
             self.connection.execute(statement).fetchone()
         finally:
-            self._in_loop = True
+            self._stops = True
 
     async def _offload(self, call: Callable[[], T]) -> T:
         """Run a read on a thread; cancelled, it is stopped there before the cancellation goes on."""

@@ -24,7 +24,7 @@ _OUTBOX: Final = (
         topic TEXT NOT NULL, key TEXT NOT NULL, last INTEGER NOT NULL,
         PRIMARY KEY (topic, key)) STRICT, WITHOUT ROWID""",
     """CREATE TABLE er_outbox(
-        position INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, key TEXT,
+        position INTEGER PRIMARY KEY, event TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, key TEXT,
         sequence INTEGER, source TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL, time INTEGER NOT NULL,
         correlation TEXT NOT NULL, causation TEXT, traceparent TEXT, tracestate TEXT, tenant TEXT, data BLOB NOT NULL,
         at INTEGER NOT NULL) STRICT""",

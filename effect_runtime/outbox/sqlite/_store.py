@@ -32,6 +32,7 @@ from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._readers import Readers
 from effect_runtime.outbox.sqlite._schema import SCHEMA
 from effect_runtime.outbox.sqlite._session import Statements
+from effect_runtime.outbox.sqlite._tempo import Tempo
 from effect_runtime.outbox.sqlite._thread import Loop, Thread
 from effect_runtime.outbox.sqlite._writer import BusyWait, Pace, Writer
 
@@ -45,8 +46,9 @@ class SqliteStore:
     """One SQLite file, described and not yet open. Several processes may open the same one.
 
     `migrations` are the user's own, run after the library's; with `migrate=False` a file that lacks some is refused.
-    `statements="thread"` takes short statements off the event loop too, at a thread hop each. `commits="inline"` keeps
-    even COMMIT in the loop and starts no thread. `readers` bounds the read connections, `batch` the units that share a
+    `statements="thread"` takes short statements off the event loop too, at a thread hop each. `commits="adaptive"` runs
+    a lone unit's COMMIT in the loop as long as the last ones took less than half a millisecond, and any other on a
+    thread; "thread" never lets one in the loop; "inline" keeps all there and starts no thread. `readers` bounds the read connections, `batch` the units that share a
     COMMIT. `busy` is how long a unit waits for other processes, `verdict` how long a caller waits for its COMMIT.
     `event_limit` is the largest payload of an event in bytes; `checkpoint_after` counts changed rows.
     """
@@ -58,7 +60,7 @@ class SqliteStore:
         migrations: Sequence[Migration] = (),
         migrate: bool = True,
         statements: Literal["inline", "thread"] = "inline",
-        commits: Literal["thread", "inline"] = "thread",
+        commits: Literal["adaptive", "thread", "inline"] = "adaptive",
         readers: int = 4,
         batch: int = 128,
         busy: timedelta = timedelta(seconds=30),
@@ -104,8 +106,17 @@ class SqliteStore:
             await self._prepare(writing, host)
             loop = Loop()
             thread, checkpointer = self._start(resources, writing, loop)
-            writer = Writer(self.name, writing, host, self._pace, loop=loop, thread=thread, checkpointer=checkpointer)
             statements, in_loop = Statements(self.name), self._statements == "inline"
+            writer = Writer(
+                self.name,
+                writing,
+                host,
+                self._pace,
+                loop=loop,
+                thread=thread,
+                checkpointer=checkpointer,
+                tempo=Tempo() if self._commits == "adaptive" and in_loop else None,
+            )
             readers = Readers(self._path, self.name, host, statements, self._pace, limit=self._readers, inline=in_loop)
             resources.callback(readers.close)
             probe = self._connect(resources)

@@ -30,6 +30,7 @@ from effect_runtime.errors import CommitUndecided, StoreClosed, StoreConflict, S
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer
 from effect_runtime.outbox.sqlite._connection import down, expect_process, is_busy
+from effect_runtime.outbox.sqlite._tempo import Tempo
 from effect_runtime.outbox.sqlite._thread import Loop, Outcome, Thread, wait_for
 
 
@@ -51,15 +52,25 @@ class Batch:
     changes: int
     members: int = 0
     room: int | None = None
-    decided: Event = field(factory=Event)
     over: bool = False
     error: BaseException | None = None
+    _decided: Event | None = None
 
     def end(self, error: BaseException | None) -> None:
         """Tell the verdict to everybody who waits for it."""
         self.error = error
         self.over = True
-        self.decided.set()
+        if self._decided is not None:
+            self._decided.set()
+
+    @property
+    def decided(self) -> Event:
+        """Return what tells that it is over; made when somebody has to wait, which a lone unit often need not."""
+        if self._decided is None:
+            self._decided = Event()
+            if self.over:
+                self._decided.set()
+        return self._decided
 
 
 @frozen(eq=False)
@@ -82,6 +93,7 @@ class Writer:
         loop: Loop,
         thread: Thread | None,
         checkpointer: Checkpointer | None,
+        tempo: Tempo | None,
     ) -> None:
         self.store = store
         self.connection = connection
@@ -96,6 +108,13 @@ class Writer:
         self._crowded = False
         self._closed = False
         self._checkpointer = checkpointer
+        self._tempo = tempo
+        self._took = 0.0
+
+    @property
+    def resting(self) -> sqlite3.Connection | None:
+        """Return the connection while no unit, commit or checkpoint uses it: its cache knows what it has written."""
+        return self.connection if self._idle and not self._closed else None
 
     async def take(self, *, alone: bool) -> Batch:
         """Wait for the turn and return the batch that the caller is now part of, its transaction open.
@@ -185,19 +204,28 @@ class Writer:
 
     def _commit(self, batch: Batch) -> None:
         expect_process(self.store, self._process)
-        if self._thread is not None and self.connection.total_changes != batch.changes:
+        changed = self.connection.total_changes - batch.changes
+        if self._thread is not None and changed and not self._is_at_once(batch, changed):
             self._thread.submit(self._commit_now, self._committed)
         else:
             self._committed(Outcome(self._host.blocking.run(self._commit_now), None))
 
+    def _is_at_once(self, batch: Batch, changed: int) -> bool:
+        lone = batch.members == 1 and not self._waiting and not self._crowded
+        return self._tempo is not None and self._tempo.is_at_once(lone=lone, changed=changed)
+
     def _commit_now(self) -> sqlite3.Error | None:
         """Make the transaction durable, or undo it and return why. Blocking."""
+        monotonic = self._host.time.monotonic
+        started = monotonic()
         try:
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             return error
+        finally:
+            self._took = monotonic() - started
         return None
 
     def _committed(self, outcome: Outcome) -> None:
@@ -206,6 +234,8 @@ class Writer:
         self._crowded = batch.members > 1 or bool(self._waiting)
         batch.end(outcome.value or outcome.error)
         changed = self.connection.total_changes - batch.changes
+        if self._tempo is not None and changed:
+            self._tempo.took(self._took)
         if self._checkpointer is not None and self._checkpointer.noted(changed, then=self._go_on):
             return
         self._go_on()
@@ -232,7 +262,8 @@ class Writer:
     async def verdict(self, batch: Batch) -> None:
         """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""
         if batch.over:
-            await cancel_shielded_checkpoint()
+            if self._tempo is None:
+                await cancel_shielded_checkpoint()
         elif not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
             raise CommitUndecided(self.store, waited=self._pace.verdict)
         if batch.error is not None:

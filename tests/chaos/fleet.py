@@ -157,6 +157,7 @@ class Fleet:
             name=f"{role}-{self.starts}",
             folder=str(self.folder),
             commits=self.chance.choice(("thread", "inline")),
+            engine=self.chance.choice(("asyncio", "trio")),
             sabotage=self.sabotage,
         )
         with (self.folder / f"{settings.name}.err").open("wb") as errors:

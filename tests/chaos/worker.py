@@ -43,6 +43,7 @@ class Settings:
     name: str
     folder: str
     commits: Literal["thread", "inline"]
+    engine: Literal["asyncio", "trio"] = "asyncio"
     sabotage: str | None = None
 
     def command(self) -> list[str]:
@@ -115,4 +116,5 @@ def _say(**facts: Any) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(serve, Settings(**json.loads(sys.argv[1])))
+    told = Settings(**json.loads(sys.argv[1]))
+    anyio.run(serve, told, backend=told.engine)

@@ -115,7 +115,10 @@ class WoundedStore:
                 answered = ledger.answer is not None
                 # The first thing that a commit does to the database is to write its ledger, the outbox rows in it.
                 self.blocking.then = written if answered else None
-                events: tuple[Envelope, ...] = await unit.commit(ledger)
+                try:
+                    events: tuple[Envelope, ...] = await unit.commit(ledger)
+                finally:
+                    self.blocking.then = None
                 if answered:
                     self.failpoints.passed("F4")
                 return events

@@ -152,3 +152,16 @@ def test_moments_survive_storage_to_the_microsecond() -> None:
     odd = NOON + timedelta(microseconds=123_457)
     early = moment(-1)
     assert (moment(micros(odd)), micros(early), early < moment(0)) == (odd, -1, True)
+
+
+async def test_many_short_reads_never_add_up_to_a_long_one(tmp_path: Path) -> None:
+    """A statement's steps are counted over all its runs: beginning a snapshot must never be stopped by them."""
+    host = Host(time=ManualTime(), entropy=CountingEntropy(), blocking=InThisThread())
+    async with sqlite_store(tmp_path).opened(host) as store:
+        for _ in range(4_000):
+            async with store.reading() as session:
+                pass
+        async with store.reading() as session:
+            row = await session.fetch_one(COUNT, (100,))
+    assert row is not None
+    assert tuple(row) == (100,)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar, final
 
 from effect_runtime.dispatch import Answer, Ledger
+from effect_runtime.effect import Raised
 from effect_runtime.errors import SavepointGone, UnitEnded
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host
@@ -77,7 +78,7 @@ class SqliteUnit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is None or issubclass(kind, Exception):
+        if kind is None or issubclass(kind, Exception | Raised):
             # An answer is told when what it was read from is durable; if that is lost, the unit must run again.
             await self.rollback()
         else:

@@ -13,6 +13,7 @@ import pytest
 from anyio.abc import TaskGroup
 
 from effect_runtime.dispatch import Ledger
+from effect_runtime.effect import Raised
 from effect_runtime.errors import TransactionLost
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from tests.outbox.stores.world import (
@@ -232,6 +233,32 @@ async def test_an_answer_from_rows_that_were_lost_is_never_given(sqlite: OpenSql
                 await culprit.commit(NOTHING)
     assert answers == [{"ghost": "1"}, TransactionLost]
     assert await committed(sqlite) == {}
+
+
+async def test_a_typed_failure_from_rows_that_were_lost_is_never_given(sqlite: OpenSqlite) -> None:
+    """UnitOfWork 6: a declared failure is no `Exception`, and yet an answer that somebody is told."""
+    answers: list[object] = []
+
+    async def answer() -> None:
+        try:
+            async with sqlite.unit() as unit:
+                await unit.begin()
+                answers.append(await rows(unit.session))
+                raise Raised("a failure that was read from the batch")
+        except (Raised, TransactionLost) as error:
+            answers.append(type(error))
+
+    await make_commits_fail(sqlite)
+    async with anyio.create_task_group() as tasks:
+        async with sqlite.unit() as culprit:
+            await culprit.begin()
+            await put(culprit.session, "ghost", "1")
+            await culprit.session.execute("INSERT INTO child VALUES (1)")
+            tasks.start_soon(answer)
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(TransactionLost):
+                await culprit.commit(NOTHING)
+    assert answers == [{"ghost": "1"}, TransactionLost]
 
 
 async def make_commits_fail(store: OpenSqlite) -> None:

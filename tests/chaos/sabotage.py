@@ -30,7 +30,7 @@ SABOTAGES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-LATER: Final = 0.1
+LATER: Final = 0.4
 """Seconds that a hasty wire keeps what it has said it is done with."""
 
 

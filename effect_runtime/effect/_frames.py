@@ -5,7 +5,7 @@ Knows no loop: each is an instruction that names its source; the interpreter kee
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import Any, Generic, Never, final, overload
 
@@ -17,8 +17,6 @@ from effect_runtime.effect._exit import Exit, Failed, Succeeded
 
 H = TypeVar("H")
 N = TypeVar("N")
-
-_new = object.__new__
 
 CLOSING_TIME = timedelta(seconds=30)
 """How long a finalizer may take before it is given up, unless it says otherwise."""
@@ -67,10 +65,17 @@ class Caught(Eff[Any, Any, Any]):
 
     __slots__ = ("handler", "kind", "source")
 
-    def __init__(self, source: Eff[Any, Any, Any], kind: type[Any], handler: Callable[[Any], Any]) -> None:
-        self.source = source
-        self.kind = kind
-        self.handler = handler
+    source: Eff[Any, Any, Any]
+    kind: type[Any]
+    handler: Callable[[Any], Any]
+
+    def __iter__(self) -> Generator[Eff[Any, Any, Any], Any, Any]:
+        source = self.source
+        if type(source) is Fail and isinstance(source.error, self.kind):
+            # What is caught where it is raised needs no signal and no frame; a value, no trip through the loop.
+            answer = self.handler(source.error)
+            return answer.value if type(answer) is Pure else (yield answer)
+        return (yield self)
 
 
 @final
@@ -154,7 +159,7 @@ class Catch(Generic[F, B, G]):
     @overload
     def __call__(self, eff: Eff[A, F | H, S]) -> Eff[A | B, G | H, S]: ...
     def __call__(self, eff: Any) -> Any:
-        caught: Caught = _new(Caught)
+        caught = Caught()
         caught.source = eff
         caught.kind = self._kind
         caught.handler = self._handler

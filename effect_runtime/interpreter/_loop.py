@@ -91,10 +91,10 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                     elif answer is Failure or (perform is not None and isinstance(value, Eff)):
                         eff = _continuation(value)
                         continue
-                elif kind is Pure:
-                    value = eff.value
                 elif kind is Ask:
                     value = strand.runtime
+                elif kind is Pure:
+                    value = eff.value
                 elif kind is Block:
                     program = eff.function(*eff.arguments, **eff.keywords)
                     if type(program) is not GeneratorType:
@@ -227,8 +227,9 @@ _TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {Fail: _answer, Th
 def _enter(strand: Strand, kind: type[Any]) -> Enter:
     """Find the meaning of an instruction, or of the nearest class that it derives from."""
     table = strand.machine.enter
-    if kind in table:
-        return table[kind]
+    enter = table.get(kind)
+    if enter is not None:
+        return enter
     for ancestor in kind.__mro__:
         if ancestor in table:
             return table[ancestor]

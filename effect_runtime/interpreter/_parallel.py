@@ -17,7 +17,6 @@ from effect_runtime.effect import (
     Cancel,
     Cancelled,
     Died,
-    Exit,
     Failed,
     Fiber,
     ForEach,
@@ -27,7 +26,6 @@ from effect_runtime.effect import (
     Pure,
     Race,
     Raised,
-    Succeeded,
     Validate,
 )
 from effect_runtime.errors import FiberCancelled, ForkOutsideScope, Suspended
@@ -35,6 +33,9 @@ from effect_runtime.interpreter._loop import Thrown
 from effect_runtime.interpreter._outcome import worst
 from effect_runtime.interpreter._strand import Effect, Enter, Scope, Strand
 from effect_runtime.interpreter._traceback import without_this_frame
+
+STOPS = (KeyboardInterrupt, SystemExit)
+"""What asks the whole process to stop: kept by a child task like a defect, so that no task group wraps it."""
 
 _PENDING: Any = object()
 """Stands where a branch has no outcome: it was cancelled, or never started."""
@@ -56,7 +57,7 @@ class _Branches:
         """Run one program and keep its outcome; cancel the others if this one decides."""
         try:
             self.values[index] = await strand.machine.unfold(strand, effect)
-        except (Raised, Exception) as error:
+        except (Raised, Exception, *STOPS) as error:
             self.errors[index] = without_this_frame(error)
         except BaseException:
             broken = worst(strand.defects)
@@ -76,7 +77,7 @@ def _any_error(error: BaseException | None) -> bool:
 
 
 def _a_defect(error: BaseException | None) -> bool:
-    return isinstance(error, Exception)
+    return error is not None and not isinstance(error, Raised)
 
 
 def _value_or_defect(error: BaseException | None) -> bool:
@@ -150,7 +151,7 @@ async def _work(strand: Strand, branches: _Branches, pending: Iterator[tuple[int
     for index, item in pending:
         try:
             effect = eff.function(item)
-        except Exception as defect:
+        except (Exception, *STOPS) as defect:
             branches.errors[index] = defect
             branches.group.cancel_scope.cancel()
         else:
@@ -170,11 +171,12 @@ def _one_by_one(eff: ForEach) -> Generator[Effect, Any, tuple[Any, ...]]:
 class _RunningFiber(Fiber[Any, Any]):
     """A fork that runs in the task group of its scope, which forgets it once there is nothing left to tell."""
 
-    __slots__ = ("exit", "joined", "scope", "task", "traceback")
+    __slots__ = ("exit", "joined", "scope", "task", "traceback", "value")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.exit: Exit[Any, Any] | None = None
+        self.value: Any = _PENDING
+        self.exit: Failed[Any] | Died | Cancelled | None = None
         self.joined = False
         self.task: TaskHandle[None] | None = None
         self.traceback: TracebackType | None = None
@@ -182,11 +184,11 @@ class _RunningFiber(Fiber[Any, Any]):
     async def run(self, strand: Strand, effect: Effect) -> None:
         """Run the program in a task of its own and keep its exit."""
         try:
-            self.exit = Succeeded(await strand.machine.unfold(strand, effect))
+            self.value = await strand.machine.unfold(strand, effect)
         except Raised as signal:
             self.exit = Failed(signal.error)
             self.traceback = without_this_frame(signal).__traceback__
-        except Exception as defect:
+        except (Exception, *STOPS) as defect:
             self._die(without_this_frame(defect))
         except BaseException:
             self.exit = Cancelled()
@@ -195,7 +197,7 @@ class _RunningFiber(Fiber[Any, Any]):
                 self._die(broken)
             raise
         finally:
-            if isinstance(self.exit, (Succeeded, Cancelled)):
+            if self.exit is None or isinstance(self.exit, Cancelled):
                 self.scope.fibers.pop(self, None)
 
     def _die(self, defect: BaseException) -> None:
@@ -203,14 +205,18 @@ class _RunningFiber(Fiber[Any, Any]):
         assert self.scope.task_group is not None
         self.scope.task_group.cancel_scope.cancel()
 
-    async def wait(self) -> Exit[Any, Any]:
+    def is_running(self) -> bool:
+        """Say whether the program has not ended yet."""
+        return self.value is _PENDING and self.exit is None
+
+    async def wait(self) -> None:
         """Wait until the program ended."""
-        if self.exit is None:
+        if self.is_running():
             assert self.task is not None
             await self.task.wait()
-        assert self.exit is not None
+        if self.is_running():
+            self.exit = Cancelled()  # Its task was cancelled before the first step: nothing of it ran.
         self.joined = True
-        return self.exit
 
 
 async def _fork(strand: Strand, eff: Fork) -> Effect:
@@ -227,9 +233,11 @@ async def _fork(strand: Strand, eff: Fork) -> Effect:
 async def _join(strand: Strand, eff: Join) -> Effect:
     fiber = eff.fiber
     assert isinstance(fiber, _RunningFiber)
-    match await fiber.wait():
-        case Succeeded(value):
-            return Pure(value)
+    if fiber.value is _PENDING:
+        await fiber.wait()
+    match fiber.exit:
+        case None:
+            return Pure(fiber.value)
         case Failed(error):
             fiber.scope.fibers.pop(fiber, None)
             return Thrown(Raised(error).with_traceback(fiber.traceback))
@@ -242,7 +250,7 @@ async def _join(strand: Strand, eff: Join) -> Effect:
 async def _cancel(strand: Strand, eff: Cancel) -> Effect:
     fiber = eff.fiber
     assert isinstance(fiber, _RunningFiber)
-    if fiber.exit is None:
+    if fiber.is_running():
         assert fiber.task is not None
         fiber.task.cancel()
     await fiber.wait()

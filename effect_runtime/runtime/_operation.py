@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Self, overload
 
 from returns.result import Result
 from typing_extensions import TypeVar
 
-from effect_runtime.effect import Ask, Eff, Method, Operation
+from effect_runtime.effect import Ask, Eff, Method
 from effect_runtime.errors import OperationNotAsync
 
 A = TypeVar("A")
@@ -46,23 +45,11 @@ def operation(*, kind: Literal["transactional", "local", "external"], idempotent
     def reify(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Eff[Any, Any]]:
         if not inspect.iscoroutinefunction(method):
             raise OperationNotAsync(method)
-        described = Method(method, method.__name__, kind, idempotent)
-
-        @wraps(method)
-        def describe(*call: Any, **kwargs: Any) -> Eff[Any, Any]:
-            # As Operation(described, call, kwargs), without the cost of calling an __init__: this is the hot path.
-            built: Operation = _new(Operation)
-            built.method = described
-            built.call = call
-            built.kwargs = kwargs
-            return built
-
-        return describe
+        return Method(method, method.__name__, kind, idempotent).builder()
 
     return reify
 
 
-_new = object.__new__
 _ASK: Ask[Any] = Ask()
 
 

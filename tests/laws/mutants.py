@@ -11,7 +11,6 @@ from effect_runtime.effect import (
     Acquire,
     Attempt,
     Bind,
-    Block,
     Cancelled,
     Caught,
     Eff,
@@ -25,6 +24,7 @@ from effect_runtime.effect import (
     Repeat,
     Retry,
     Uninterruptible,
+    do,
     gather,
     join,
     race,
@@ -95,7 +95,7 @@ def _started_once(function: Callable[..., Any]) -> Callable[..., Program]:
 
     def build(*arguments: Any) -> Program:
         running: Generator[Any, Any, Any] = function(*arguments)
-        return Block(lambda: running, (), {})
+        return do(lambda: running)()
 
     return build
 

@@ -30,11 +30,13 @@ from effect_runtime.errors import (
 )
 from effect_runtime.integration import Envelope, Message, Receive, decode_message
 from effect_runtime.interpreter import Host
+from effect_runtime.outbox._dead_letters import DISCARDED
 from effect_runtime.outbox._delivery import Arrival, Delivery
 from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Verdict, gap_address, plan_after_failure
 from effect_runtime.outbox._inlet import Inlet
 from effect_runtime.outbox._ports import InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
+from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
@@ -211,8 +213,14 @@ class Consumer:
 
         exit: Exit[Any, Any] | None = None
         within = self._policy.handle_within.total_seconds()
-        with move_on_after(within):
-            exit = await arrival.inlet.deliver(event, envelope, admit=admit)
+        try:
+            with move_on_after(within):
+                exit = await arrival.inlet.deliver(event, envelope, admit=admit)
+        except BaseException as error:
+            if not is_stray(error):
+                raise
+            await self._conclude(arrival, self._planned(arrival, "retry", f"{described(error)}: nobody cancelled it"))
+            return
         match exit:
             case Failed(error):
                 verdict = arrival.inlet.verdict(event, error)
@@ -221,6 +229,9 @@ class Consumer:
                 if _is_store_trouble(exception):
                     raise exception
                 await self._conclude(arrival, self._planned(arrival, "retry", described(exception), exception))
+            case None | Cancelled() if not delivery.is_begun:
+                # It waited for its store behind others: no attempt of its own was made.
+                raise StoreConflict(arrival.inlet.id, reason=f"its turn did not come within {within:g} s")
             case None | Cancelled():
                 await self._conclude(arrival, self._planned(arrival, "retry", f"not done within {within:g} s"))
             case Succeeded():
@@ -285,6 +296,8 @@ def _refusal(inlet: Inlet, envelope: Envelope) -> Plan | None:
     """Refuse what the subscription must not, or need not, handle; its key goes on."""
     if envelope.topic != inlet.topic:
         return Bury(f"Topic {envelope.topic!r} came to a subscription of {inlet.topic!r}.", blocks=False)
+    if envelope.type == DISCARDED:
+        return Settle("unhandled")  # an operator's word about a number, whoever's it was
     if inlet.tenant is not None and envelope.tenant != inlet.tenant:
         return Bury(f"Tenant {envelope.tenant!r} came to an application of {inlet.tenant!r}.", blocks=False)
     return None if inlet.handles(envelope.type) else Settle("unhandled")

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox._inbox import (
@@ -121,17 +121,20 @@ class Delivery:
 
     A unit may be started over: `admit` forgets what an earlier one decided. `settles` is the address that will count
     as done. `replay` is a second one, of a replay's own: a twin that still holds the replay's row finds it there.
+    `is_begun`: a unit of its own has begun, so its handler may have run.
     """
 
     arrival: Arrival
     admission: Admission = Admission.DUPLICATE
     state: InboxState = _UNKNOWN
     replay: Address | None = None
+    is_begun: bool = False
     settles: Address = field(init=False, default=Factory(lambda self: self.arrival.address, takes_self=True))
 
     async def admit(self, inbox: Inbox, *, now: datetime) -> bool:
         """Decide; write what follows unless it is the event's turn, which is for the caller to use."""
         arrival, inlet = self.arrival, self.arrival.inlet
+        self.is_begun = True
         self.settles, self.replay = arrival.address, None
         self.state = await inbox.state(arrival.address)
         self.admission = decide_admission(
@@ -170,6 +173,8 @@ class Delivery:
                 await inbox.hold(self.arrival.tried(plan, now=now))
                 await self._drop(inbox, unless_own=True)
             case Bury():
+                # A replay whose key went on without it heads nothing: a block would swallow the next number.
+                plan = evolve(plan, blocks=plan.blocks and self.settles == self.arrival.address)
                 await inbox.bury(self.arrival.letter(plan, id=letter_id, now=now))
                 if plan.blocks:
                     await self._baseline(inbox)

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from effect_runtime.effect import Schedule
 from effect_runtime.interpreter import Host
+from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
 
@@ -198,11 +199,15 @@ class Pump(Generic[T]):
             await self._source.work(item)
         except Exception as error:  # its lease ends, and it is lent again
             self._stumble(error)
+        except BaseException as error:
+            if not is_stray(error):
+                raise
+            self._stumble(error)
         finally:
             self._in_flight -= 1
             self._bell.ring()
 
-    def _stumble(self, error: Exception) -> None:
+    def _stumble(self, error: BaseException) -> None:
         self._failures += 1
         self.trouble = f"{type(error).__name__}: {error}"
 

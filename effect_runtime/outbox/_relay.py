@@ -28,6 +28,7 @@ from effect_runtime.outbox._breaker import Breaker, BreakerEvent, BreakerState
 from effect_runtime.outbox._lanes import Ending, Paused, Rejected, RelayPolicy, Through, Unavailable, plan
 from effect_runtime.outbox._ports import Claimed, RelayStore, Settlement
 from effect_runtime.outbox._pump import Pace, Pump
+from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
@@ -171,6 +172,10 @@ class _Outlet:
             return Unavailable(described(error))
         except Exception as error:  # an adapter's defect: attempts bound it, and other lanes go on
             return Rejected(described(error))
+        except BaseException as error:
+            if not is_stray(error):
+                raise
+            return Unavailable(f"{described(error)}: nobody cancelled it")  # a connection that was lost, most likely
         return Through()
 
     def _learn(self, ending: Ending) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from anyio import Event, create_task_group
 from attrs import evolve
 
-from effect_runtime.errors import PartitionPaused, StoreDown
+from effect_runtime.errors import PartitionPaused, StoreConflict, StoreDown
 from effect_runtime.integration import Envelope, Message, encode_message
 from effect_runtime.outbox import Consumer, ConsumerCounts, ConsumerPolicy, Pace, Partition
 from tests.outbox.world import World, event, numbered, until, worlds
@@ -325,3 +326,49 @@ async def test_an_operator_may_give_up_a_missing_number() -> None:
             await receive(world, consumer, numbered(2))
         assert await world.shop.ids() == ["dune-1", "dune-4", "dune-5"]
         assert consumer.counts == ConsumerCounts(applied=3, parked=2, duplicates=1)
+
+
+async def test_an_event_that_waited_for_its_store_spends_no_attempt() -> None:
+    """Behind a handler that never ends, others run out of time: not tried, they are not accepted."""
+    async with worlds() as world:
+
+        async def handler(event: dict[str, Any], envelope: Envelope) -> object:
+            await Event().wait()
+            return None
+
+        world.shop.handler = handler
+        consumer = world.consumer(policy=ConsumerPolicy(handle_within=timedelta(milliseconds=50)))
+        refused: list[str] = []
+
+        async def healthy(key: str) -> None:
+            try:
+                await consumer.receive(world.shop.id, encode_message(numbered(1, key=key)))
+            except StoreConflict:
+                refused.append(key)
+
+        async with create_task_group() as group:
+            group.start_soon(consumer.receive, world.shop.id, encode_message(numbered(1)))
+            await until(world.time, lambda: world.shop.begun == ["dune-1"])
+            for key in ("emma", "ulysses"):
+                group.start_soon(healthy, key)
+        assert world.shop.begun[:1] == ["dune-1"]
+        assert consumer.counts.retried + len(refused) == 3
+        assert consumer.counts.retried == len(world.shop.begun)
+
+
+async def test_a_handler_that_meets_a_cancelled_future_is_tried_again() -> None:
+    """A cancellation that nobody asked for is a defect of the handler, and no word of the host's."""
+    async with worlds() as world:
+
+        async def handler(event: dict[str, Any], envelope: Envelope) -> object:
+            if len(world.shop.begun) < 2:
+                raise CancelledError
+            return None
+
+        world.shop.handler = handler
+        consumer = world.consumer()
+        async with consumer.running():
+            await receive(world, consumer, numbered(1))
+            await until(world.time, lambda: consumer.counts.applied == 1)
+        assert await world.shop.ids() == ["dune-1"]
+        assert consumer.counts == ConsumerCounts(applied=1, retried=1)

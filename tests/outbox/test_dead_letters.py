@@ -137,3 +137,47 @@ async def test_a_letter_keeps_a_bounded_history() -> None:
         (letter,) = await world.letters.list()
         assert (letter.attempts, len(letter.history)) == (41, 20)
         assert max(map(len, letter.history)) <= 2_000
+
+
+async def test_a_replay_out_of_order_that_fails_again_blocks_nothing() -> None:
+    """A skipped event heads no key: had its replay blocked it, the key's next number would pass for the dead letter."""
+    async with worlds() as world:
+
+        async def handler(event: object, envelope: Envelope) -> object:
+            return "dead_letter" if envelope.sequence == 1 else None
+
+        world.shop.handler = handler
+        await world.consumer(world.shop.inlet(poison="skip")).receive(world.shop.id, encode_message(numbered(1)))
+        (skipped,) = await world.letters.list()
+        consumer = world.consumer(world.shop.inlet(poison="block"))
+        async with consumer.running():
+            await world.letters.replay(skipped.id)
+            await world.rest(consumer)
+            await consumer.receive(world.shop.id, encode_message(numbered(2)))
+            await world.rest(consumer)
+        (again,) = await world.letters.list()
+        assert (again.sequence, again.blocks) == (1, False)
+        assert await world.shop.ids() == ["dune-2"]
+
+
+async def test_a_discarded_number_passes_to_subscribers_of_a_tenant() -> None:
+    """The event that stands in for it belongs to nobody, and is no dead letter itself."""
+    async with worlds() as world:
+        consumer = world.consumer(world.shop.inlet(tenant="north"))
+        relay = world.relay(policy=QUICK)
+
+        async def reject(destination: str, envelope: Envelope) -> None:
+            if envelope.type != DISCARDED and envelope.sequence == 1:
+                raise MessageRejected(destination, reason="odd")
+
+        world.wire.fault = reject
+        async with world.running(relay, consumer):
+            await world.publish(event(1, tenant="north"), event(2, tenant="north"))
+            await until(world.time, lambda: relay.counts.quarantined == 1)
+            letters = DeadLetters(world.source, world.wake, world.wire)
+            await until(world.time, lambda: relay.is_calm)
+            (letter,) = await letters.list()
+            await letters.discard(letter.id)
+            await until(world.time, lambda: consumer.counts.applied == 1)
+        assert consumer.counts == ConsumerCounts(applied=1, unhandled=1)
+        assert await world.letters.list() == ()

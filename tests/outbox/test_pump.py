@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -188,3 +189,23 @@ async def test_items_claimed_in_the_moment_of_cancellation_are_given_back() -> N
             group.cancel_scope.cancel()
         assert sorted(heap.given_back + heap.items + heap.recorded) == [1, 2, 3]
         assert heap.lent == []
+
+
+async def test_a_pump_outlives_work_that_meets_a_cancelled_future() -> None:
+    """What looks like a cancellation and is nobody's ends that one item, and no other."""
+
+    class Torn(Heap):
+        async def work(self, item: int) -> None:
+            if item == 2:
+                raise CancelledError
+            await super().work(item)
+
+    host, time = turned_host()
+    heap = Torn(items=[1, 2, 3])
+    wake = Wake()
+    async with Pump(heap, host=host, pace=Pace(), wake=wake).running():
+        await until(time, lambda: heap.recorded == [1, 3])
+        heap.items = [4]
+        wake.ring()
+        await until(time, lambda: heap.recorded == [1, 3, 4])
+    assert heap.given_back == [2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from datetime import timedelta
 
 import pytest
@@ -432,3 +433,20 @@ class UndecidedStore:
         if self.settlements == 1:
             raise TimeoutError("no verdict")
         return await self._inner.settle(settlements)  # type: ignore[attr-defined]  # the real store
+
+
+async def test_a_wire_that_meets_a_cancelled_future_is_in_trouble() -> None:
+    """A cancellation that nobody asked for must not end the relay, nor spend an attempt of a sound event."""
+    async with worlds() as world:
+        relay, consumer = world.relay(), world.consumer()
+
+        async def lost(destination: str, envelope: Envelope) -> None:
+            if len(world.wire.published) < 3:
+                raise CancelledError
+
+        world.wire.fault = lost
+        async with world.running(relay, consumer):
+            await world.publish(event(1))
+            await until(world.time, lambda: relay.counts.accepted == 1)
+        assert relay.counts == RelayCounts(published=3, accepted=1, unavailable=2)
+        assert await world.shop.ids() == ["dune-1"]

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from effect_runtime.effect import Eff, Pure, Raised, Repeat, Retry, Schedule
 from effect_runtime.interpreter._loop import Thrown
-from effect_runtime.interpreter._outcome import note
+from effect_runtime.interpreter._outcome import note, shown
 from effect_runtime.interpreter._strand import Effect, Enter, Resume, Strand, Unwind
 
 
@@ -65,7 +65,7 @@ def _retrying(strand: Strand, eff: Retry) -> Generator[Effect, Any, Any]:
             return value
         wait = clockwork.next_wait() if eff.schedule.covers(signal.error) else None
         if wait is not None:
-            earlier.append(f"try {clockwork.number} failed with {signal.error!r}")
+            earlier.append(f"try {clockwork.number} failed with {shown(signal.error)}")
             yield _Pause(wait)
             continue
         for text in earlier:

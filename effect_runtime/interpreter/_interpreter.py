@@ -5,6 +5,9 @@ Knows the loop and the interceptors; knows no message, no transaction and no sto
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Coroutine
+from contextlib import suppress
 from functools import reduce
 from typing import Any, overload
 
@@ -130,7 +133,7 @@ class Interpreter:
                     raise
                 raise Suspended(block_line(error.__traceback__)) from error
             place = strand.place()
-            unfolding.close()
+            _abandon(unfolding)
             raise Suspended(place)
         except Exception as error:
             self._tidy(error)
@@ -144,6 +147,13 @@ class Interpreter:
     def _tidy(self, error: BaseException) -> None:
         if not self.debug:
             relink(error)
+
+
+def _abandon(unfolding: Coroutine[Any, Any, Any]) -> None:
+    """Close a program that waits, and its finalizers, of which each may wait in turn."""
+    while inspect.getcoroutinestate(unfolding) != inspect.CORO_CLOSED:
+        with suppress(RuntimeError):  # "coroutine ignored GeneratorExit": the next finalizer waits.
+            unfolding.close()
 
 
 def _is_want_of_loop(error: RuntimeError) -> bool:

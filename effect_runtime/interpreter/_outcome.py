@@ -22,7 +22,8 @@ def worst(errors: Iterable[BaseException]) -> BaseException | None:
         return _noted(hosts[0], found)
     defects = [error for error in found if isinstance(error, Exception)]
     if len(defects) > 1:
-        return _noted(ExceptionGroup("several defects at once", defects), [e for e in found if e not in defects])
+        failures: list[BaseException] = [error for error in found if isinstance(error, Raised)]
+        return _noted(ExceptionGroup("several defects at once", defects), failures)
     if defects:
         return _noted(defects[0], found)
     return _noted(found[0], found) if found else None
@@ -37,10 +38,27 @@ def _noted(chosen: BaseException, found: list[BaseException]) -> BaseException:
 
 def note(exception: BaseException, text: str) -> None:
     """Add a note to an exception unless it has it already."""
-    if text not in getattr(exception, "__notes__", ()):
-        exception.add_note(text)
+    notes = getattr(exception, "__notes__", ())
+    if text not in notes:
+        # Not by `add_note`: the class of an exception may forbid it, as a frozen dataclass does.
+        BaseException.__setattr__(exception, "__notes__", [*notes, text])
 
 
 def describe(error: BaseException) -> str:
     """Say in one line what an exception stands for."""
-    return str(error) if isinstance(error, Raised) else f"{type(error).__name__}: {error}"
+    return f"typed failure {shown(error.error)}" if isinstance(error, Raised) else _text_of(error)
+
+
+def shown(value: object) -> str:
+    """Return the representation of a value, or at least its class: what goes wrong must not hide what went wrong."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

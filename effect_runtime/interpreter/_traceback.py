@@ -27,13 +27,15 @@ def relink(exception: BaseException) -> BaseException:
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
-        current.__traceback__ = user_frames(current.__traceback__)
+        # Not by assignment: the class of an exception may forbid that, as a frozen dataclass does.
+        current.with_traceback(user_frames(current.__traceback__))
         if isinstance(current, BaseExceptionGroup):
             pending.extend(current.exceptions)
         pending.append(current.__cause__)
         pending.append(current.__context__)
         if isinstance(current.__context__, Raised) and current.__cause__ is None:
-            current.__suppress_context__ = True  # The signal is ours; its error is told elsewhere.
+            # The signal is ours; its error is told elsewhere.
+            BaseException.__setattr__(current, "__suppress_context__", True)
     return exception
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from effect_runtime.effect import (
     fail,
     for_each,
     fork,
+    from_async,
     from_blocking,
     from_sync,
     gather,
@@ -85,3 +87,30 @@ def test_what_was_opened_is_closed_when_it_is_stopped() -> None:
     with pytest.raises(Suspended):
         run_sync(program, reading())
     assert journal == ["closed"]
+
+
+class Waiting:
+    """Something to await that suspends without asking for an event loop."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        """Suspend once."""
+        yield
+
+
+def test_a_program_that_waits_is_named_though_its_finalizers_wait_too() -> None:
+    """Each of them begins, none is waited for, and what is told is where the program waited first."""
+    journal: list[str] = []
+    waits = from_async(Waiting)
+
+    def closing(name: str) -> Eff[None]:
+        return from_sync(journal.append, name).then(waits).as_none()
+
+    @do
+    def program() -> Do[None]:
+        yield from acquire(succeed("a"), closing)
+        yield from ensure(waits, closing("b"))
+
+    with pytest.raises(Suspended) as caught:
+        run_sync(scoped(program()))
+    assert "program" in caught.value.place
+    assert journal == ["b", "a"]

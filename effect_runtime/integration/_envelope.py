@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 
 @frozen(kw_only=True)
@@ -35,4 +35,20 @@ class Envelope:
 
     def numbered(self, sequence: int) -> Envelope:
         """Return this envelope with its per-key sequence number."""
-        return evolve(self, sequence=sequence)
+        # Once for each event, so spelled out: `evolve` takes three times as long.
+        return Envelope(
+            id=self.id,
+            source=self.source,
+            type=self.type,
+            version=self.version,
+            topic=self.topic,
+            time=self.time,
+            data=self.data,
+            correlation=self.correlation,
+            key=self.key,
+            sequence=sequence,
+            causation=self.causation,
+            traceparent=self.traceparent,
+            tracestate=self.tracestate,
+            tenant=self.tenant,
+        )

@@ -199,7 +199,10 @@ def measure_concurrent(count: int) -> tuple[float, object]:
 
 
 def _rate(count: int, *, callers: int) -> tuple[float, object]:
-    """Commit only: relay and consumers would run in a process of their own. The lanes that they read are written."""
+    """Commit only: relay and consumers would run in a process of their own. The lanes that they read are written.
+
+    By hand the row for each destination is written, too: without it no promise about a second subscriber can be kept.
+    """
 
     async def measured(beneath: Path) -> float:
         app = library(beneath, lambda: None)

@@ -48,9 +48,10 @@ class SqliteStore:
     `migrations` are the user's own, run after the library's; with `migrate=False` a file that lacks some is refused.
     `statements="thread"` takes short statements off the event loop too, at a thread hop each. `commits="adaptive"` runs
     a lone unit's COMMIT in the loop as long as the last ones took less than half a millisecond, and any other on a
-    thread; "thread" never lets one in the loop; "inline" keeps all there and starts no thread. `readers` bounds the read connections, `batch` the units that share a
-    COMMIT. `busy` is how long a unit waits for other processes, `verdict` how long a caller waits for its COMMIT.
-    `event_limit` is the largest payload of an event in bytes; `checkpoint_after` counts changed rows.
+    thread; "thread" never lets one in the loop; "inline" keeps all there and starts no thread. `readers` bounds the
+    read connections, `batch` the units that share a COMMIT. `busy` is how long a unit waits for other processes,
+    `verdict` how long a caller waits for its COMMIT. `event_limit` is the largest payload of an event in bytes;
+    `checkpoint_after` counts changed rows.
     """
 
     def __init__(

@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> int:
     points = tuple(point for point in chosen.points.split(",") if point)
     if unknown := set(points) - set(deck()):
         parser.error(f"unknown points: {', '.join(sorted(unknown))}")
+    if chosen.kills < 1:
+        parser.error("at least one kill")
     settings = Settings(
         kills=chosen.kills, seed=chosen.seed, points=points, sabotage=chosen.sabotage, patience=chosen.patience
     )

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from attrs import asdict, fields
@@ -58,7 +59,7 @@ def told(result: Result) -> str:
 
 def summary(record: dict[str, Any]) -> str:
     """Tell the figures of a run, from its line or its result file."""
-    figures = ", ".join(f"{each:g}" for each in record["recoveries"])
+    waves = record["recoveries"]
     lines = [
         f"{record['kills']} kills with seed {record['seed']} in {record['seconds']:g} s: "
         f"{record['deaths']} processes died",
@@ -68,7 +69,8 @@ def summary(record: dict[str, Any]) -> str:
         f"{record['unknown']} given up unanswered",
         f"{record['received']} messages received, {record['duplicates']} of them again; "
         f"handlers ran {record['handled']} times",
-        f"recovered under load in {figures} s; quiet {record['quiet']:g} s after the load",
+        f"recovered under load {len(waves)} times: median {median(waves):g} s, worst {max(waves):g} s; "
+        f"quiet {record['quiet']:g} s after the load",
         "  ".join(f"{field.name} {record[field.name]}" for field in fields(Verdict)),
     ]
     return "\n".join(lines)

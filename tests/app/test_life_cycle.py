@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from anyio import Event, create_task_group, fail_after
 from attrs import frozen
 
 from effect_runtime import App, Context, ReadTransaction, Succeeded, Transaction
@@ -43,6 +44,28 @@ async def test_an_application_runs_once_at_a_time(pair: Pair) -> None:
                 pass
     async with app.running():
         assert await pair.publisher.rows() == {"a": 3}
+
+
+async def test_an_application_that_is_being_opened_is_not_opened_again(pair: Pair) -> None:
+    """Two tasks that start it in the same moment: one of them runs it."""
+    app = pair.app()
+    told: list[str] = []
+    gate = Event()
+
+    async def run() -> None:
+        try:
+            async with app.running():
+                told.append("runs")
+                await gate.wait()
+        except AppAlreadyRunning:
+            told.append("refused")
+            gate.set()
+
+    with fail_after(10):
+        async with create_task_group() as tasks:
+            tasks.start_soon(run)
+            tasks.start_soon(run)
+    assert sorted(told) == ["refused", "runs"]
 
 
 async def test_resources_are_opened_once_and_closed_after_everything_else(bench: Bench) -> None:

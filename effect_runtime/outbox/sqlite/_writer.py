@@ -53,6 +53,7 @@ class Batch:
     members: int = 0
     room: int | None = None
     over: bool = False
+    committing: bool = False
     error: BaseException | None = None
     _decided: Event | None = None
 
@@ -122,8 +123,7 @@ class Writer:
         Raises `StoreConflict` when another process holds the file for longer than the store waits.
         """
         expect_process(self.store, self._process)
-        if self._closed:
-            raise StoreClosed(self.store)
+        self._expect_open()
         if self._idle:
             self._idle = False
         else:
@@ -131,6 +131,7 @@ class Writer:
         if self._batch is not None:
             return self._batch
         try:
+            self._expect_open()
             if not self._opens():
                 await self._open_patiently()
         except BaseException:
@@ -165,8 +166,13 @@ class Writer:
         wait = BusyWait(self.store, self._host, self._pace.busy)
         while True:
             await wait.again()
+            self._expect_open()
             if self._opens():
                 return
+
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(self.store)
 
     def leave(self, batch: Batch, *, kept: bool) -> None:
         """Hand the turn on; `kept` tells that the unit's changes are to be committed."""
@@ -204,6 +210,7 @@ class Writer:
 
     def _commit(self, batch: Batch) -> None:
         expect_process(self.store, self._process)
+        batch.committing = True
         changed = self.connection.total_changes - batch.changes
         if self._thread is not None and changed and not self._is_at_once(batch, changed):
             self._thread.submit(self._commit_now, self._committed)
@@ -241,12 +248,13 @@ class Writer:
         self._go_on()
 
     def _go_on(self) -> None:
-        """Call the next unit, or rest."""
+        """Call the next unit, or rest. Of a store that is closed, call all: they are refused."""
         self._batch = None
-        if self._waiting:
+        self._idle = not self._waiting
+        while self._waiting:
             self._waiting.popleft().called.set()
-        else:
-            self._idle = True
+            if not self._closed:
+                return
 
     def lose(self, batch: Batch, error: BaseException | None) -> None:
         """Tell everybody in a batch that its transaction has ended, and why."""
@@ -279,11 +287,18 @@ class Writer:
         return StoreDown(self.store, reason=reason)
 
     async def close(self) -> None:
-        """Refuse new units and wait for the commit that is under way."""
+        """Refuse new units, and those that wait for a batch to come; wait for the one that is under way.
+
+        One whose unit does not end in time is given up, unless its COMMIT runs: then it keeps its own verdict.
+        """
         self._closed = True
-        if self._batch is not None:
-            with anyio.move_on_after(self._pace.verdict.total_seconds(), shield=True):
-                await self._batch.decided.wait()
+        batch = self._batch
+        if batch is None:
+            return
+        with anyio.move_on_after(self._pace.verdict.total_seconds(), shield=True):
+            await batch.decided.wait()
+        if not batch.over and not batch.committing:
+            self.lose(batch, StoreClosed(self.store))
 
 
 @final

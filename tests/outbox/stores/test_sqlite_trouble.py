@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -30,6 +32,7 @@ from tests.outbox.stores.world import (
     committed,
     publish,
     put,
+    sqlite_store,
     still_host,
 )
 
@@ -239,3 +242,62 @@ async def test_a_closed_store_is_refused(tmp_path: Path) -> None:
         await publish(store, an_event("e-1"))
     with pytest.raises(StoreClosed):
         await store.answer("c-1")
+
+
+async def test_units_that_wait_for_a_store_that_closes_are_refused(tmp_path: Path) -> None:
+    """The one that has its turn ends as ever; the others would begin on a file that nobody holds open any more."""
+    told: list[object] = []
+    begun, go = anyio.Event(), anyio.Event()
+
+    async def write(store: OpenSqlite, key: str, *, gate: anyio.Event | None = None) -> None:
+        try:
+            async with store.unit(alone=True) as unit:
+                await put(unit.session, key, "1")
+                if gate is not None:
+                    begun.set()
+                    await gate.wait()
+                await unit.commit(NOTHING)
+            told.append(key)
+        except StoreClosed as error:
+            told.append(type(error))
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        go.set()
+
+    async with anyio.create_task_group() as tasks:
+        async with sqlite_store(tmp_path).opened(still_host()) as store:
+            tasks.start_soon(partial(write, store, "first", gate=go))
+            await begun.wait()
+            for key in ("second", "third"):
+                tasks.start_soon(write, store, key)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(release)
+    assert (told.count("first"), told.count(StoreClosed), len(told)) == (1, 2, 3)
+    async with sqlite_store(tmp_path).opened(still_host()) as store:
+        assert await committed(store) == {"first": "1"}
+
+
+async def test_a_unit_without_end_is_given_up_when_its_store_closes(tmp_path: Path) -> None:
+    """Closing waits for as long as for a verdict; what the unit does afterwards is told that nothing was kept."""
+    begun, closed = anyio.Event(), anyio.Event()
+    told: list[type[Exception]] = []
+
+    async def linger(store: OpenSqlite) -> None:
+        try:
+            async with store.unit() as unit:
+                await put(unit.session, "first", "1")
+                begun.set()
+                await closed.wait()
+                await put(unit.session, "second", "1")
+        except TransactionLost as error:
+            told.append(type(error))
+
+    async with anyio.create_task_group() as tasks:
+        async with sqlite_store(tmp_path, verdict=timedelta(milliseconds=20)).opened(still_host()) as store:
+            tasks.start_soon(linger, store)
+            await begun.wait()
+        closed.set()
+    assert told == [TransactionLost]
+    async with sqlite_store(tmp_path).opened(still_host()) as store:
+        assert await committed(store) == {}

@@ -93,7 +93,6 @@ class App:
             drain=drain,
         )
         self._live: Live | None = None
-        self._is_taken = False
         self._catalogue: Catalogue | None = None
 
     @property
@@ -125,19 +124,15 @@ class App:
         `relay` and `consumers` say what this process does beside answering its own doors, so that either may run in
         a process of its own.
         """
-        if self._is_taken:
+        if self._live is not None:
             raise AppAlreadyRunning(self.name)
         self.build()
-        self._is_taken = True
-        try:
-            async with opened(self._plan, relay=relay, consumers=consumers) as live:
-                self._live = live
-                try:
-                    yield self
-                finally:
-                    self._live = None
-        finally:
-            self._is_taken = False
+        async with opened(self._plan, relay=relay, consumers=consumers) as live:
+            self._live = live
+            try:
+                yield self
+            finally:
+                self._live = None
 
     async def run(
         self,
@@ -209,6 +204,8 @@ class App:
         live = self._expect_live("send")
         assert self._catalogue is not None  # built before it runs
         handler = self._catalogue.handler_of(message)
+        if fields is None and self._catalogue.is_name(message):
+            fields = {}
         built = message if fields is None else self._catalogue.build(handler, fields)
         eff: Eff[Any, Any, Any] = Call(handler, built, title=handler.name)
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)

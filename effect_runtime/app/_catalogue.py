@@ -45,8 +45,8 @@ class Catalogue:
     def handler_of(self, message: object) -> Handler:
         """Return the one handler of a message or of a name."""
         found: tuple[Handler, ...]
-        if isinstance(message, str) and str not in self._by_class:
-            found, name = self._by_name.get(message, ()), message
+        if self.is_name(message):
+            found, name = self._by_name.get(str(message), ()), str(message)
         else:
             found, name = self._by_class.get(type(message), ()), type(message).__name__
         if not found:
@@ -55,6 +55,10 @@ class Catalogue:
         if others:
             raise MessageAmbiguous(name, handlers=[each.title for each in found])
         return handler
+
+    def is_name(self, message: object) -> bool:
+        """Tell whether a message is only the name of one; where a handler takes text, text is the message itself."""
+        return isinstance(message, str) and str not in self._by_class
 
     def build(self, handler: Handler, fields: Mapping[str, object]) -> object | FieldErrors:
         """Build a handler's message from plain fields, or tell everything that is wrong with them."""

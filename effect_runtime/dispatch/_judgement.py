@@ -11,6 +11,7 @@ from effect_runtime.dispatch._handlers import Command, Query
 from effect_runtime.dispatch._refused import Forbidden, Invalid, Refused
 from effect_runtime.dispatch._request import Principal
 from effect_runtime.effect import Eff
+from effect_runtime.errors import PolicyUndecided
 
 Judgement: TypeAlias = Refused | Eff[bool, Any, Any] | None
 """A refusal, a policy that has still to be run, or nothing against it."""
@@ -36,7 +37,14 @@ def judge(
     allowed = access(principal, message)
     if isinstance(allowed, Eff):
         return allowed
-    return None if allowed else denied(handler, principal)
+    return None if decided(handler, allowed) else denied(handler, principal)
+
+
+def decided(handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], answer: object) -> bool:
+    """Return what a policy answered; raises `PolicyUndecided` for what only happens to be true or false in Python."""
+    if isinstance(answer, bool):
+        return answer
+    raise PolicyUndecided(handler.title, answer)
 
 
 def denied(handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], principal: Principal) -> Forbidden:

@@ -29,13 +29,18 @@ class Reading:
         """Judge the query, read, and answer."""
         try:
             async with self._home.store.reading() as session:
-                return await self._ask(self._entry, message, self._home.reading(session), nested=False)
+                value = await self._ask(self._entry, message, self._home.reading(session), nested=False)
         except Raised:
             await self._refusals.audited()
             raise
         except StoreDown as error:
             reason = StoreUnavailable(error.store, error.reason)
             raise CommandNotDone(self._entry.handler.title, reason) from error
+        except Exception:
+            await self._refusals.audited()
+            raise
+        await self._refusals.audited_beside(self._entry.handler.title)
+        return value
 
     async def _perform(self, operation: Operation, runtime: Any) -> Any:
         """Perform one operation of a query: the innermost of the interpreter's layers."""

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from effect_runtime.dispatch._handlers import Command, Query
 from effect_runtime.dispatch._home import Entry, Home
-from effect_runtime.dispatch._judgement import denied, judge
+from effect_runtime.dispatch._judgement import decided, denied, judge
 from effect_runtime.dispatch._ledger import audit_entry, outcome_of
 from effect_runtime.dispatch._refused import Forbidden, Invalid, Refused, StoreUnavailable
 from effect_runtime.dispatch._request import Diagnostic, MessageContext
@@ -51,7 +51,7 @@ class Refusals:
         self, policy: Eff[bool, Any, Any], entry: Entry, *, interpreter: Interpreter, runtime: Any
     ) -> None:
         """Run a policy inside the unit of work and raise the refusal that it amounts to."""
-        if not await interpreter.interpret(policy, runtime):
+        if not decided(entry.handler, await interpreter.interpret(policy, runtime)):
             refusal = denied(entry.handler, self._request.principal)
             self.add(entry.handler.name, refusal)
             raise Raised(refusal)

@@ -51,6 +51,21 @@ class OperationOutsideUnit(EffectRuntimeError):
         )
 
 
+class PolicyUndecided(EffectRuntimeError):
+    """Report a policy that answered neither True nor False; nobody was let in."""
+
+    def __init__(self, handler: str, answer: object) -> None:
+        super().__init__(handler, answer)
+        self.handler = handler
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return (
+            f"The policy in access= of {self.handler} answered {self.answer!r}, and only True lets a message pass. "
+            "Return a bool, or an effect of one."
+        )
+
+
 class WriteInQuery(EffectRuntimeError):
     """Report a command, or a savepoint, in a program that may only read."""
 

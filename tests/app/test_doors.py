@@ -30,6 +30,13 @@ async def test_a_message_is_sent_by_its_name_with_fields(pair: Pair, name: str) 
         assert await app.send(name, {"key": "b"}) == Succeeded(1)
 
 
+async def test_a_name_without_fields_is_a_message_without_fields(pair: Pair) -> None:
+    """The name itself is never handed to the handler."""
+    async with pair.running() as app:
+        exit = await app.send("Keep")
+        assert exit == Failed(Invalid((FieldError("key", "is missing"),)))
+
+
 async def test_all_fields_that_do_not_fit_are_reported_and_audited(pair: Pair) -> None:
     """The refusal lists each, and is on record like every other."""
     async with pair.running() as app:

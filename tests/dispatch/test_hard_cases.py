@@ -1,0 +1,129 @@
+"""What a unit of work does where several of its rules meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from effect_runtime import Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, operation, succeed
+from effect_runtime.dispatch import DeadlineExceeded
+from effect_runtime.effect import Died, from_async, timeout, uninterruptible
+from effect_runtime.errors import PolicyUndecided
+from tests.dispatch.world import All, Bench, Keep, Missing, Other, Reading, Writing, keeper
+
+pytestmark = pytest.mark.anyio
+
+soon = timedelta(milliseconds=30)
+
+
+class Radio:
+    """A service that breaks."""
+
+    @operation(kind="local")
+    async def listen(self) -> None:
+        """Hear nothing."""
+        raise OSError("no signal")
+
+
+async def test_a_refused_query_inside_a_query_is_audited_though_the_outer_one_answers(bench: Bench) -> None:
+    """A refusal is on record whatever the handler that asked makes of it."""
+    notes = bench.context()
+
+    @notes.query(access=lambda principal, query: False)
+    def secret(query: Keep) -> Reading[int]:
+        yield from succeed(None)
+        return 1
+
+    @notes.query(access="public")
+    def outer(query: All) -> Reading[str]:
+        outcome = yield from attempt(secret(Keep("a")))
+        return str(outcome)
+
+    async with bench.running(notes) as app:
+        answer = await app.run(outer(All()), principal=Principal("ann"))
+        assert answer == str(Failed(Forbidden("ann may not use notes.secret.")))
+        assert await bench.audit() == [("secret", "ann", "forbidden: ann may not use notes.secret.")]
+
+
+async def test_an_operation_that_broke_is_not_named_as_the_one_that_took_too_long(bench: Bench) -> None:
+    """At the deadline it was the handler's own code that ran."""
+    notes = bench.context()
+
+    @notes.command(access="public")
+    def dream(command: Keep) -> Writing[None]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put("a", 1)
+        try:
+            yield from Radio().listen()
+        except OSError:
+            yield from from_async(anyio.sleep_forever)
+
+    async with bench.running(notes, deadline=soon) as app:
+        assert await app.run_exit(dream(Keep("a"))) == Failed(DeadlineExceeded(None, soon))
+        assert await bench.rows() == {}
+
+
+async def test_a_unit_that_nothing_could_interrupt_is_rolled_back_past_its_deadline(bench: Bench) -> None:
+    """Its body ended with a value, too late."""
+    notes = bench.context()
+
+    @notes.command(access="public")
+    def linger(command: Keep) -> Writing[int]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put("a", 1)
+        yield from uninterruptible(from_async(anyio.sleep, 3 * soon.total_seconds()))
+        return 1
+
+    async with bench.running(notes, deadline=soon) as app:
+        assert await app.run_exit(linger(Keep("a"))) == Failed(DeadlineExceeded(None, soon))
+        assert await bench.rows() == {}
+
+
+async def test_a_claim_that_was_interrupted_is_made_before_anything_is_written(bench: Bench) -> None:
+    """A timeout inside the body may hit the claim; the next operation makes it then."""
+    notes = bench.context()
+
+    @notes.command(access="public")
+    def keep_late(command: Keep) -> Writing[int, Missing]:
+        rt = yield from notes.runtime
+        yield from attempt(timeout(rt.notes.get("a"), soon))
+        yield from rt.notes.put("b", 1)
+        return 1
+
+    async with bench.running(notes) as app:
+        bench.store.on("claim", anyio.sleep_forever)
+        assert await app.run_exit(keep_late(Keep("a")), command_id="1") == Succeeded(1)
+        assert bench.store.log == ["answer", "unit", "begin", "claim", "claim", "commit", "committed"]
+        assert await bench.rows() == {"b": 1}
+
+
+@do
+def maybe(principal: Principal, command: Keep) -> Any:
+    """Answer with something that is no decision."""
+    yield from succeed(None)
+    return "no"
+
+
+@pytest.mark.parametrize("policy", [lambda principal, command: "no", lambda principal, command: None, maybe])
+async def test_a_policy_that_answers_neither_true_nor_false_lets_nobody_in(
+    bench: Bench, policy: Callable[[Principal, Any], Eff[bool]]
+) -> None:
+    """What happens to be true in Python is no permission: it is a defect that names the handler."""
+    notes = bench.context()
+    keeper(notes)
+
+    @notes.command(access=policy)
+    def other(command: Other) -> Writing[None]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put("a", 1)
+
+    async with bench.running(notes) as app:
+        died = await app.run_exit(other(Other("a")))
+        assert await bench.rows() == {}
+    assert isinstance(died, Died)
+    assert isinstance(died.exception, PolicyUndecided)
+    assert "notes.other" in str(died.exception)

@@ -93,6 +93,7 @@ class App:
             drain=drain,
         )
         self._live: Live | None = None
+        self._is_taken = False
         self._catalogue: Catalogue | None = None
 
     @property
@@ -124,15 +125,19 @@ class App:
         `relay` and `consumers` say what this process does beside answering its own doors, so that either may run in
         a process of its own.
         """
-        if self._live is not None:
+        if self._is_taken:
             raise AppAlreadyRunning(self.name)
         self.build()
-        async with opened(self._plan, relay=relay, consumers=consumers) as live:
-            self._live = live
-            try:
-                yield self
-            finally:
-                self._live = None
+        self._is_taken = True
+        try:
+            async with opened(self._plan, relay=relay, consumers=consumers) as live:
+                self._live = live
+                try:
+                    yield self
+                finally:
+                    self._live = None
+        finally:
+            self._is_taken = False
 
     async def run(
         self,

@@ -28,6 +28,7 @@ from effect_runtime.effect import Call, Raised
 from effect_runtime.errors import (
     CommandNotDone,
     CommitUndecided,
+    StoreClosed,
     StoreConflict,
     StoreDown,
     TransactionLost,
@@ -90,6 +91,8 @@ class Attempts:
                 await job.home.host.time.sleep(wait)
             except StoreDown as error:
                 raise self._not_done(StoreUnavailable(error.store, error.reason)) from error
+            except StoreClosed as error:
+                raise self._not_done(StoreUnavailable(error.store, "it is being closed")) from error
             except CommitUndecided as error:
                 raise self._not_done(CommitUnknown(job.request.command_id)) from error
 

@@ -223,6 +223,8 @@ def _key(key: Any, read: Leaf) -> Any:
 
 def key_text(key: Any) -> str:
     """Spell a written scalar as text: what names a member of an object, and what orders events."""
+    if type(key) is int:
+        return str(key)  # what JSON says, too, and most keys are text or this
     return key if isinstance(key, str) else json.dumps(key)
 
 

@@ -173,8 +173,8 @@ class Fleet:
             self.deaths += 1
             self.ledger.write("killed", worker=name)
         elif not (self.closing and status == 0):
-            said = (self.folder / f"{name}.err").read_text().strip().splitlines()[-1:]
-            self.trouble.append(f"{name} ended with status {status}: {''.join(said)}")
+            lines = [line for line in (self.folder / f"{name}.err").read_text().splitlines() if line.strip("| +-")]
+            self.trouble.append(f"{name} ended with status {status}: {''.join(lines[-1:]).strip(' |')}")
             if len(self.trouble) > ENOUGH:
                 raise FleetLost(self.trouble)
         if not self.closing:

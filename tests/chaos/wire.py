@@ -67,12 +67,11 @@ class SocketWire:
                 except _BROKEN:
                     return  # the publisher is gone: it will publish again
 
-        async with create_task_group() as group:
-            # What a killed process has left at this path is replaced.
-            async with await create_unix_listener(self._path(subscription)) as listener:
-                group.start_soon(listener.serve, answer)
-                yield
-                group.cancel_scope.cancel()
+        # What a killed process has left at this path is replaced. The listener outlives those who accept on it.
+        async with await create_unix_listener(self._path(subscription)) as listener, create_task_group() as group:
+            group.start_soon(listener.serve, answer)
+            yield
+            group.cancel_scope.cancel()
 
     async def publish(self, destination: str, message: Message) -> None:
         """Send the message and wait for the answer; without one it is not accepted."""

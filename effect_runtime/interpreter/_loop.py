@@ -89,7 +89,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                     if answer is Success:
                         value = value._inner_value
                     elif answer is Failure or (perform is not None and isinstance(value, Eff)):
-                        eff = _continuation(value)
+                        send, eff = None, _continuation(strand, value)
                         continue
                 elif kind is Ask:
                     value = strand.runtime
@@ -141,15 +141,14 @@ async def unfold(strand: Strand, eff: Any) -> Any:
             eff = Thrown(caught)
 
 
-def _continuation(answer: Any) -> Effect:
-    """Return what an operation goes on with: the failure, or the effect, that it answered with."""
-    return answer if isinstance(answer, Eff) else Fail(answer._inner_value)
+def _continuation(strand: Strand, answer: Any) -> Effect:
+    """Return what an operation goes on with: what answers its failure, or the effect that it answered with."""
+    return _answer(strand, answer._inner_value) if type(answer) is Failure else answer
 
 
-def _answer(strand: Strand, eff: Fail[Any]) -> Effect:
+def _answer(strand: Strand, error: Any) -> Effect:
     """Hand a failure that no block has seen to the frames above it; only a block needs it as a signal."""
     stack = strand.stack
-    error = eff.error
     while stack:
         top = stack[-1]
         kind = type(top)
@@ -220,7 +219,10 @@ def _suspect(strand: Strand, error: BaseException) -> None:
     strand.suspect = error
 
 
-_TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {Fail: _answer, Thrown: _unwind}
+_TURNS: Mapping[type[Any], Callable[[Strand, Any], Effect]] = {
+    Fail: lambda strand, eff: _answer(strand, eff.error),
+    Thrown: _unwind,
+}
 """Instructions that turn the stack around and never wait."""
 
 

@@ -178,7 +178,15 @@ def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | No
     if plan.wire is None or not subscriptions:
         return None
     inlets = [inlet_of(each, dispatcher, tenant=plan.tenant) for each in subscriptions]
-    return Consumer(site.delivery, inlets, host=plan.host, wake=site.wake, policy=plan.consumer, pace=plan.pace)
+    return Consumer(
+        site.delivery,
+        inlets,
+        host=plan.host,
+        wake=site.wake,
+        policy=plan.consumer,
+        pace=plan.pace,
+        diagnose=plan.diagnose,
+    )
 
 
 def _ids(plan: Plan, topic: str) -> tuple[str, ...]:

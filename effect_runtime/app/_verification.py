@@ -6,7 +6,9 @@ Pure, except that it imports the modules that contexts name. Opens nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_type_hints
+
+from typing_extensions import is_protocol
 
 from effect_runtime.dispatch import Binding, Context, Subscription, context_faults, foreign_faults, import_modules
 from effect_runtime.errors import Code, Fault
@@ -33,6 +35,7 @@ def app_faults(
     faults.extend(registry_faults(topics))
     faults.extend(foreign_faults(contexts))
     faults.extend(_name_faults(name, bindings))
+    faults.extend(fault for binding in bindings for fault in _make_faults(binding))
     faults.extend(_owner_faults(contexts))
     faults.extend(_subscription_faults(contexts, foreign))
     faults.extend(_transport_faults(name, contexts, has_wire=has_wire, transport=transport, profile=profile))
@@ -54,6 +57,32 @@ def _name_faults(name: str, bindings: Sequence[Binding]) -> Iterator[Fault]:
             problem=f"context {binding.name!r} {problem} in app {name!r}.",
             fix="Bind each context once, and give each a name of its own.",
         )
+
+
+def _make_faults(binding: Binding) -> Iterator[Fault]:
+    """Compare what the functions of a binding say that they make with what its context runs with, where both say."""
+    context = binding.context
+    for make, wanted in ((binding.make, context.runtime_type), (binding.make_reads, context.reads_type)):
+        made = _made_by(make)
+        if made is None or not isinstance(wanted, type) or is_protocol(wanted) or issubclass(made, wanted):
+            continue
+        yield Fault(
+            Code.ER104,
+            place=context.place,
+            problem=f"{getattr(make, '__name__', make)} makes {made.__name__}, "
+            f"but context {context.name!r} runs with {wanted.__name__}.",
+            fix=f"Bind it with a function that makes {wanted.__name__}.",
+        )
+
+
+def _made_by(make: Any) -> type | None:
+    """Return the class that a function is annotated to return, or None when it does not say, or names a protocol."""
+    try:
+        made = get_type_hints(make).get("return")
+    except Exception:  # a partial, a callable object, a name for the checkers alone: they compare the types
+        return None
+    silent = made in (Any, object) or not isinstance(made, type) or is_protocol(made)
+    return None if silent else made
 
 
 def _owner_faults(contexts: Sequence[Context[Any, Any]]) -> Iterator[Fault]:

@@ -75,14 +75,16 @@ class Context(Generic[R, N]):
         return self._reads
 
     def command(
-        self, *, access: Access[R] | None = None, validate: Validator | None = None
+        self, *bare: Never, access: Access[R] | None = None, validate: Validator | None = None
     ) -> Callable[[Callable[[C], Program[A, F, R]]], Command[C, A, F, R]]:
         """Register the handler of a command.
 
         `access` must be decided: "public", "internal" (refused at the doors of the application, allowed to other
         handlers), or a policy `(principal, command) -> bool`, which may be an effect that reads. `validate` returns
-        every wrong field. The handler is refused at once if it is an `async def`, unannotated, or without `access`.
+        every wrong field. The handler is refused at once if it is an `async def`, unannotated, or without `access`;
+        a `bare` decorator, without parentheses, is without `access`.
         """
+        _refuse_bare(self, bare)
 
         def register(function: Callable[[C], Program[A, F, R]]) -> Command[C, A, F, R]:
             raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
@@ -95,9 +97,10 @@ class Context(Generic[R, N]):
         return register
 
     def query(
-        self, *, access: Access[N] | None = None, validate: Validator | None = None
+        self, *bare: Never, access: Access[N] | None = None, validate: Validator | None = None
     ) -> Callable[[Callable[[C], Program[A, F, N]]], Query[C, A, F, N]]:
-        """Register the handler of a query; `access` and `validate` as for a command."""
+        """Register the handler of a query; `access`, `validate` and `bare` as for a command."""
+        _refuse_bare(self, bare)
 
         def register(function: Callable[[C], Program[A, F, N]]) -> Query[C, A, F, N]:
             raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
@@ -208,6 +211,10 @@ class Context(Generic[R, N]):
 
     def __repr__(self) -> str:
         return f"<Context {self.name!r}>"
+
+
+def _refuse_bare(context: Context[Any, Any], bare: tuple[Any, ...]) -> None:
+    raise_faults(f"context {context.name!r}", tuple(fault for each in bare for fault in _access_faults(each, None)))
 
 
 def _access_faults(function: Callable[..., Any], access: object) -> tuple[Fault, ...]:

@@ -70,12 +70,15 @@ class MessageContext:
 unasked = MessageContext(correlation="none")
 """The context of a runtime that nobody's message asked for: one that a test builds by hand."""
 
-DiagnosticKind: TypeAlias = Literal["external-in-transaction", "external-before-claim", "after-commit"]
+DiagnosticKind: TypeAlias = Literal["external-in-transaction", "external-before-claim", "after-commit", "delivery"]
 
 
 @frozen(kw_only=True)
 class Diagnostic:
-    """Tell of something that works and should not stay as it is; `place` is the user's line where it is known."""
+    """Tell of something that works and should not stay as it is; `place` is the user's line where it is known.
+
+    `command` is the command's name, for a "delivery" the subscription's id.
+    """
 
     kind: DiagnosticKind
     command: str

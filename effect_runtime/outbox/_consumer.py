@@ -7,7 +7,7 @@ Returning from `receive` means durably applied, held, absorbed or dead-lettered;
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any, Final, assert_never
 from anyio import move_on_after
 from attrs import frozen
 
-from effect_runtime.dispatch import CommitUnknown, Conflict, Ledger, StoreUnavailable
+from effect_runtime.dispatch import CommitUnknown, Conflict, Diagnostic, Ledger, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
 from effect_runtime.errors import (
     BadEnvelope,
@@ -37,7 +37,7 @@ from effect_runtime.outbox._inlet import Inlet
 from effect_runtime.outbox._ports import InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
 from effect_runtime.outbox._stray import is_stray
-from effect_runtime.outbox._text import described
+from effect_runtime.outbox._text import described, shown
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
 from effect_runtime.outbox._worker import ConsumerStore, Worker
@@ -86,7 +86,8 @@ class Partition:
 class Consumer:
     """Receive for all subscriptions of one store; owned by whoever runs the application.
 
-    Processes may overlap: whatever they do twice, the inbox row lets through once.
+    Processes may overlap: whatever they do twice, the inbox row lets through once. `diagnose` is told of each dead
+    letter, and of the first attempt of an event that ends in a bug rather than in a declared failure.
     """
 
     def __init__(
@@ -98,8 +99,10 @@ class Consumer:
         wake: Wake,
         policy: ConsumerPolicy | None = None,
         pace: Pace | None = None,
+        diagnose: Callable[[Diagnostic], None] | None = None,
     ) -> None:
         self._store = store
+        self._diagnose = diagnose
         self._inlets = {inlet.id: inlet for inlet in inlets}
         self._host = host
         self._policy = policy or ConsumerPolicy()
@@ -224,7 +227,7 @@ class Consumer:
         match exit:
             case Failed(error):
                 verdict = arrival.inlet.verdict(event, error)
-                await self._conclude(arrival, self._planned(arrival, verdict, repr(error), error))
+                await self._conclude(arrival, self._planned(arrival, verdict, shown(error), error), declared=True)
             case Died(exception):
                 if _is_store_trouble(exception):
                     raise exception
@@ -249,7 +252,7 @@ class Consumer:
         ordered = arrival.address.sequence is not None
         return plan_after_failure(verdict, error=error, wait=wait, ordered=ordered, poison=inlet.poison)
 
-    async def _conclude(self, arrival: Arrival, plan: Plan) -> None:
+    async def _conclude(self, arrival: Arrival, plan: Plan, *, declared: bool = False) -> None:
         """Write a plan in a unit of its own, if it is still the event's turn: a twin may have applied it since."""
         delivery = Delivery(arrival)
         letter_id = str(self._host.entropy.uuid())
@@ -258,6 +261,9 @@ class Consumer:
         except (StoreConflict, TransactionLost):
             await self._written(delivery, plan, letter_id, alone=True)
         self._report(delivery, plan)
+        diagnostic = None if delivery.admission is not Admission.APPLY else _diagnostic(arrival, plan, letter_id)
+        if self._diagnose is not None and diagnostic is not None and not (declared and isinstance(plan, Hold)):
+            self._diagnose(diagnostic)
 
     async def _written(self, delivery: Delivery, plan: Plan, letter_id: str, *, alone: bool) -> None:
         now = self._host.time.now()
@@ -284,6 +290,22 @@ class Consumer:
         self._tally[_counted(delivery.admission, plan)] += 1
         if delivery.admission is Admission.APPLY and (waiting or isinstance(plan, Hold)):
             self._pump.ring()  # a successor, or the event itself, has a due time now
+
+
+def _diagnostic(arrival: Arrival, plan: Plan, letter_id: str) -> Diagnostic | None:
+    """Say what somebody has to mend: each dead letter, and an event that was tried for the first time."""
+    name = "an event" if arrival.envelope is None else f"{arrival.envelope.type} {arrival.envelope.id}"
+    about = f"{name} of key {arrival.address.key!r}"
+    match plan:
+        case Bury(cause):
+            subject = f"{about} is a dead letter: {cause}"
+            advice = f"Mend the cause, then app.dead_letters.replay({letter_id!r}), or discard(...) it."
+        case Hold(_, error) if arrival.attempts == 0:
+            subject = f"{about} could not be handled: {error}"
+            advice = "It is kept and tried again by the subscription's schedule, then becomes a dead letter."
+        case _:
+            return None
+    return Diagnostic(kind="delivery", command=arrival.inlet.id, subject=subject, place="delivery", advice=advice)
 
 
 def _is_store_trouble(exception: BaseException) -> bool:

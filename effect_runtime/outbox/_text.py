@@ -5,9 +5,12 @@ Knows no store. What it returns is for people; nothing parses it.
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Sequence
 from typing import Final
+
+_LIBRARY: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 ERROR_LENGTH: Final = 2_000
 """The longest text kept of one error."""
@@ -17,7 +20,8 @@ HISTORY_LENGTH: Final = 20
 
 
 def bounded(text: str) -> str:
-    """Return the text, cut in the middle when it is longer than we keep."""
+    """Return the text as a store can keep it, cut in the middle when it is longer than we keep."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # file names, for one, may hold lone surrogates
     if len(text) <= ERROR_LENGTH:
         return text
     half = (ERROR_LENGTH - 5) // 2
@@ -33,11 +37,21 @@ def extended(history: Sequence[str], entry: str) -> tuple[str, ...]:
     return (*entries[:half], *entries[-half:])
 
 
+def shown(value: object) -> str:
+    """Return the `repr` of a user's value, whatever that raises."""
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
 def described(exception: BaseException) -> str:
-    """Return what an exception says and where it was raised."""
-    said = "".join(traceback.format_exception_only(exception)).strip()
+    """Return what an exception says and where the user's code raised it, in one line."""
+    lines = "".join(traceback.format_exception_only(exception)).strip().splitlines()
+    said = "; ".join(line.rstrip(".") for line in lines)
     frames = traceback.extract_tb(exception.__traceback__)
-    if not frames:
+    theirs = [frame for frame in frames if not frame.filename.startswith(_LIBRARY)]
+    if not theirs:
         return bounded(said)
-    last = frames[-1]
+    last = theirs[-1]
     return bounded(f"{said} ({last.filename}:{last.lineno} in {last.name})")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio import Event, create_task_group
 from attrs import evolve
 
+from effect_runtime.effect import Died, Exit, Failed, Schedule
 from effect_runtime.errors import PartitionPaused, StoreConflict, StoreDown
 from effect_runtime.integration import Envelope, Message, encode_message
-from effect_runtime.outbox import Consumer, ConsumerCounts, ConsumerPolicy, Pace, Partition
-from tests.outbox.world import World, event, numbered, until, worlds
+from effect_runtime.outbox import Admit, Consumer, ConsumerCounts, ConsumerPolicy, Pace, Partition, Wake
+from effect_runtime.outbox.sqlite import SqliteStore
+from tests.outbox.world import Shop, World, event, numbered, turned_host, until, worlds
 
 pytestmark = pytest.mark.anyio
 
@@ -372,3 +375,36 @@ async def test_a_handler_that_meets_a_cancelled_future_is_tried_again() -> None:
             await until(world.time, lambda: consumer.counts.applied == 1)
         assert await world.shop.ids() == ["dune-1"]
         assert consumer.counts == ConsumerCounts(applied=1, retried=1)
+
+
+class Mute:
+    """A failure that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("nothing to show")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError("no file \udcff"), "FileNotFoundError: no file \\udcff"),
+        (Mute(), "<Mute: its repr raised RuntimeError>"),
+    ],
+)
+async def test_an_error_that_no_store_can_keep_is_kept_as_far_as_it_can(
+    error: object, said: str, tmp_path: Path
+) -> None:
+    """What an error says must not decide whether its event can be put aside."""
+    host, _ = turned_host()
+
+    async def deliver(event: Any, envelope: Envelope, *, admit: Admit) -> Exit[Any, Any]:
+        return Died(error) if isinstance(error, Exception) else Failed(error)
+
+    async with SqliteStore(tmp_path / "target.db").opened(host) as store:
+        shop = Shop(store, host)
+        consumer = Consumer(
+            store, (evolve(shop.inlet(schedule=Schedule().times(0)), deliver=deliver),), host=host, wake=Wake()
+        )
+        await consumer.receive(shop.id, encode_message(numbered(1)))
+        (letter,) = await store.dead_letters()
+    assert letter.cause == said

@@ -10,7 +10,15 @@ from typing import Any, get_type_hints
 
 from typing_extensions import is_protocol
 
-from effect_runtime.dispatch import Binding, Context, Subscription, context_faults, foreign_faults, import_modules
+from effect_runtime.dispatch import (
+    Binding,
+    Context,
+    Signature,
+    Subscription,
+    context_faults,
+    foreign_faults,
+    import_modules,
+)
 from effect_runtime.errors import Code, Fault
 from effect_runtime.integration import Topic, registry_faults, topic_name
 
@@ -25,6 +33,9 @@ def app_faults(
     foreign: Sequence[type[Topic]],
 ) -> tuple[Fault, ...]:
     """Find everything that is wrong with an application and its contexts."""
+    unbound = tuple(_unbound_faults(name, bindings))
+    if unbound:
+        return unbound
     contexts: tuple[Context[Any, Any], ...] = tuple(dict.fromkeys(binding.context for binding in bindings))
     faults = [fault for context in contexts for fault in import_modules(context)]
     topics = [
@@ -35,11 +46,39 @@ def app_faults(
     faults.extend(registry_faults(topics))
     faults.extend(foreign_faults(contexts))
     faults.extend(_name_faults(name, bindings))
+    faults.extend(fault for binding in bindings for fault in _reads_faults(binding))
     faults.extend(fault for binding in bindings for fault in _make_faults(binding))
     faults.extend(_owner_faults(contexts))
     faults.extend(_subscription_faults(contexts, foreign))
     faults.extend(_transport_faults(name, contexts, has_wire=has_wire, transport=transport, profile=profile))
     return tuple(faults)
+
+
+def _unbound_faults(name: str, bindings: Sequence[object]) -> Iterator[Fault]:
+    for binding in bindings:
+        if not isinstance(binding, Binding):
+            called = getattr(binding, "name", "context")
+            yield Fault(
+                Code.ER406,
+                place=f"app {name!r}",
+                problem=f"{binding!r} has no store.",
+                fix=f"Bind it: contexts=[{called}.bind(make_{called}, store=...)].",
+            )
+
+
+def _reads_faults(binding: Binding) -> Iterator[Fault]:
+    """Find queries whose runtime nobody makes."""
+    if binding.make_reads is not None:
+        return
+    for query in binding.context.queries:
+        signature = query.signature()
+        if isinstance(signature, Signature) and signature.runtime not in (object, Any):
+            yield Fault(
+                Code.ER104,
+                place=query.place,
+                problem=f"it is a query, and the binding of context {binding.name!r} makes no runtime for queries.",
+                fix=f"Pass a second function: {binding.name}.bind(make, make_reads, store=...).",
+            )
 
 
 def _name_faults(name: str, bindings: Sequence[Binding]) -> Iterator[Fault]:

@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction, persistent
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validator, body_of
 from effect_runtime.dispatch._ports import Store
-from effect_runtime.dispatch._signature import definition_faults, place_of
+from effect_runtime.dispatch._signature import definition_faults, name_of, place_of
 from effect_runtime.dispatch._subscription import Poison, Start, Subscription, patient
 from effect_runtime.effect import Ask, Eff, Program, Schedule
 from effect_runtime.errors import Code, Fault, raise_faults
@@ -55,8 +55,9 @@ class Context(Generic[R, N]):
         self.runtime_type: type[R] = runtime
         self.reads_type: type[N] | None = reads
         self.publishes = tuple(publishes)
-        self.modules = tuple(modules)
         self.home, self.place = _caller()
+        raise_faults(f"context {name!r}", _module_faults(self.place, modules))
+        self.modules = tuple(modules)
         self.commands: list[Command[Any, Any, Any, R]] = []
         self.queries: list[Query[Any, Any, Any, N]] = []
         self.handlers: list[DomainHandler] = []
@@ -118,9 +119,11 @@ class Context(Generic[R, N]):
         Handlers of one event run in the order of registration. What one may fail with is what the event declares;
         such a failure fails the command.
         """
+        if inspect.isroutine(event):  # a decorator without parentheses: what it was given is the handler
+            raise_faults(f"context {self.name!r}", _event_faults(event, None))
 
         def register(function: Callable[[Any], Program[None, F, R]]) -> DomainHandler:
-            raise_faults(f"context {self.name!r}", definition_faults(function))
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_event_faults(function, event)))
             made = DomainHandler(self.name, event, function, body_of(function))
             self.handlers.append(made)
             return made
@@ -218,8 +221,10 @@ def _refuse_bare(context: Context[Any, Any], bare: tuple[Any, ...]) -> None:
 
 
 def _access_faults(function: Callable[..., Any], access: object) -> tuple[Fault, ...]:
-    if access in ("public", "internal") or callable(access):
+    if isinstance(access, str) and access in ("public", "internal"):
         return ()
+    if callable(access):
+        return _policy_faults(function, access)
     return (
         Fault(
             Code.ER108,
@@ -228,6 +233,53 @@ def _access_faults(function: Callable[..., Any], access: object) -> tuple[Fault,
             fix='Write access="public", access="internal", or access=policy, a function of (principal, message).',
         ),
     )
+
+
+def _policy_faults(function: Callable[..., Any], policy: Callable[..., Any]) -> tuple[Fault, ...]:
+    """Find the policies that would answer with something that is no decision, and those that cannot be asked."""
+    call = policy if inspect.isroutine(policy) else type(policy).__call__
+    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
+        problem, fix = "its policy is an async def, whose answer nobody would await.", "Write a plain `def`, or"
+    elif inspect.isgeneratorfunction(call):
+        problem, fix = "its policy is a do-block that nobody would run.", "Put `@do` above it:"
+    elif not _takes(policy, 2):
+        problem, fix = "its policy does not take a principal and the message.", "Write it with two parameters; or"
+    else:
+        return ()
+    fix = f"{fix} a policy is `(principal, message) -> bool`, or under `@do` a do-block that reads."
+    return (Fault(Code.ER108, place=place_of(function), problem=problem, fix=fix),)
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # a function of C, of which Python does not know
+        return True
+    return True
+
+
+def _event_faults(function: Callable[..., Any], event: object) -> tuple[Fault, ...]:
+    if isinstance(event, type) and issubclass(event, DomainEvent):
+        return ()
+    return (
+        Fault(
+            Code.ER113,
+            place=place_of(function),
+            problem="it does not say which event it handles."
+            if event is None
+            else f"it is registered for {name_of(event)}, which is no domain event.",
+            fix="Write @context.on(SomethingOccurred), a subclass of DomainEvent; hear a topic with a subscription.",
+        ),
+    )
+
+
+def _module_faults(place: str, modules: object) -> tuple[Fault, ...]:
+    if not isinstance(modules, str):
+        return ()
+    problem = f"modules={modules!r} is one text, of which each letter would be a module."
+    return (Fault(Code.ER107, place=place, problem=problem, fix=f"Write modules=[{modules!r}]."),)
 
 
 def _takes_two(make: Callable[..., Any]) -> bool:

@@ -29,7 +29,7 @@ class Signature:
 
 def place_of(subject: Callable[..., Any] | type) -> str:
     """Name where a function or class is defined: file, line and qualified name."""
-    name = f"{subject.__module__}.{subject.__qualname__}"
+    name = f"{subject.__module__}.{subject.__qualname__}" if hasattr(subject, "__qualname__") else repr(subject)
     code = getattr(inspect.unwrap(subject), "__code__", None)
     if isinstance(code, types.CodeType):
         return f"{code.co_filename}:{code.co_firstlineno} {name}"
@@ -43,6 +43,14 @@ def definition_faults(function: Callable[..., Any]) -> Iterator[Fault]:
     """Find what can be seen where a handler is defined, before its annotations can be resolved."""
     place = place_of(function)
     body = inspect.unwrap(function)
+    if not inspect.isroutine(body):
+        yield Fault(
+            Code.ER101,
+            place=place,
+            problem=f"the handler is a {type(body).__name__}, not a function.",
+            fix="Write it as a `def` with annotations that calls the rest.",
+        )
+        return
     if inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body):
         yield Fault(
             Code.ER102,
@@ -56,7 +64,7 @@ def definition_faults(function: Callable[..., Any]) -> Iterator[Fault]:
         yield Fault(
             Code.ER101,
             place=place,
-            problem=f"the handler takes {len(parameters)} parameters.",
+            problem=f"the handler takes {_counted(parameters)}.",
             fix="Give it exactly one: the annotated message.",
         )
     unannotated = [parameter.name for parameter in parameters if parameter.annotation is inspect.Parameter.empty]
@@ -81,7 +89,7 @@ def read_signature(function: Callable[..., Any]) -> Signature | Fault:
             Code.ER101,
             place=place_of(function),
             problem=f"its annotations cannot be resolved: {error}.",
-            fix="Import the names at run time, outside `if TYPE_CHECKING:`.",
+            fix="Define or import the names at the top of its module, outside `if TYPE_CHECKING:`.",
         )
     shape = _shape_of(hints.get("return"))
     if shape is None:
@@ -99,7 +107,7 @@ def read_signature(function: Callable[..., Any]) -> Signature | Fault:
 def runtime_faults(function: Callable[..., Any], signature: Signature, runtime: type) -> Iterator[Fault]:
     """Check that `runtime` gives what a handler needs, by name; the type checkers compare the types themselves."""
     need = get_origin(signature.runtime) or signature.runtime
-    if not isinstance(need, type) or need is object or need is runtime:
+    if not isinstance(need, type) or need is object or need is Any or need is runtime:
         return
     if not is_protocol(need):
         if not issubclass(runtime, need):
@@ -161,6 +169,11 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())
+
+
+def _counted(parameters: list[inspect.Parameter]) -> str:
+    names = ", ".join(parameter.name for parameter in parameters)
+    return f"{len(parameters)} parameters ({names})" if len(parameters) > 1 else names or "no parameter"
 
 
 def _shape_of(annotation: Any) -> tuple[Any, Any, Any] | None:

@@ -84,7 +84,7 @@ def _import(context: Context[Any, Any], name: str) -> Iterator[Fault]:
         found = [module.__name__, *_submodules(module)]
         for each in found[1:]:
             importlib.import_module(each)
-    except Exception as error:  # whatever a user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's module raises while it is imported
         yield _import_fault(context, name, error)
         return
     if not any(function.__module__ in found for function in _functions(context)):
@@ -96,7 +96,7 @@ def _import(context: Context[Any, Any], name: str) -> Iterator[Fault]:
         )
 
 
-def _import_fault(context: Context[Any, Any], name: str, error: Exception) -> Fault:
+def _import_fault(context: Context[Any, Any], name: str, error: Exception | SystemExit) -> Fault:
     missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     extra = EXTRAS.get(missing)
     if extra is not None:

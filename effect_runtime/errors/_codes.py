@@ -28,6 +28,7 @@ class Code(Enum):
     ER110 = "a domain event is handled or emitted outside its context"
     ER111 = "a command's type belongs to another context"
     ER112 = "a domain event's handler fails with more than its event declares"
+    ER113 = "a handler of domain events names no domain event"
 
     ER201 = "an integration event has no identity"
     ER202 = "two integration events share one identity"
@@ -55,6 +56,7 @@ class Code(Enum):
     ER403 = "two contexts have one name, or one context is bound twice"
     ER404 = "the SQLite library is too old"
     ER405 = "a published topic has no wire or outbox that carries it"
+    ER406 = "an app is given something that is no bound context"
 
     ER501 = "an effect is built and lost"
     ER502 = "an effect is yielded without `from`"

@@ -6,7 +6,7 @@ from typing import Any, Never
 
 from attrs import frozen
 
-from effect_runtime import Context, Do, Events, fail, succeed
+from effect_runtime import App, Context, Do, Events, fail, succeed
 from effect_runtime.dispatch import Subscription
 from effect_runtime.errors import Code
 from effect_runtime.outbox import RecordingInterpreter
@@ -143,3 +143,9 @@ def context_bound_twice() -> None:
 def topic_without_a_wire() -> None:
     """Publish what nothing carries."""
     build(letters())
+
+
+@fails_with(Code.ER406)
+def context_that_is_not_bound() -> None:
+    """Give the app a context without a store."""
+    App("letters", contexts=[context("reader")]).build()  # type: ignore[list-item]  # what is refused

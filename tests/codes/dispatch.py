@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Never, Protocol, TypeAlias
 
 from attrs import frozen
 
-from effect_runtime import A, App, Context, Do, DomainEvent, E, Events, Outbox, fail, succeed
+from effect_runtime import A, App, Context, Do, DomainEvent, E, Events, Outbox, Principal, fail, succeed
 from effect_runtime.dispatch import Binding
 from effect_runtime.errors import Code
 from effect_runtime.outbox.memory import MemoryStore
 from tests.codes.elsewhere import archive as elsewhere
 from tests.codes.elsewhere import stray
 from tests.codes.registry import fails_with
-from tests.codes.topics import LetterEvents
+from tests.codes.topics import LetterEvents, LetterSent
 
 
 @frozen
@@ -107,6 +108,16 @@ def handler_of_two_parameters() -> None:
         yield from succeed(None)
 
 
+@fails_with(Code.ER101)
+def handler_that_is_no_function() -> None:
+    """Give a function with some of its arguments filled in."""
+
+    def write(desk_number: int, command: Write) -> Desk[None]:
+        yield from succeed(None)
+
+    desk().command(access="public")(partial(write, 1))
+
+
 @fails_with(Code.ER102)
 def coroutine_handler() -> None:
     """Write a handler as an `async def`."""
@@ -135,6 +146,19 @@ def handler_of_another_runtime() -> None:
     @context.command(access="public")  # type: ignore[arg-type]  # what is refused
     def write(command: Write) -> Do[None, Never, OtherRuntime]:
         yield from succeed(None)
+
+    build(context)
+
+
+@fails_with(Code.ER104)
+def query_whose_runtime_nobody_makes() -> None:
+    """Bind a context with queries without saying how their runtime is built."""
+    context = Context("desk", DeskRuntime, reads=DeskRuntime)
+
+    @context.query(access="public")
+    def read(query: Write) -> Desk[int]:
+        yield from context.reads
+        return 1
 
     build(context)
 
@@ -174,6 +198,18 @@ def module_that_does_not_exist() -> None:
 
 
 @fails_with(Code.ER107)
+def module_that_ends_the_process() -> None:
+    """Name a script that calls `sys.exit` as soon as it is imported."""
+    build(desk(modules=["tests.codes.elsewhere.quits"]))
+
+
+@fails_with(Code.ER107)
+def modules_that_are_one_text() -> None:
+    """Forget the brackets around the only module."""
+    desk(modules="tests.codes.dispatch")
+
+
+@fails_with(Code.ER107)
 def module_without_handlers() -> None:
     """Name a module that registers nothing."""
     build(desk(modules=["tests.codes.elsewhere.empty"]))
@@ -209,6 +245,40 @@ def query_with_an_unknown_access() -> None:
     def read(query: Write) -> Desk[int]:
         yield from succeed(None)
         return 1
+
+
+@fails_with(Code.ER108)
+def policy_that_is_an_async_def() -> None:
+    """Ask a policy whose answer nobody awaits: the coroutine itself would count as a yes."""
+
+    async def may_write(principal: Principal, command: Write) -> bool:
+        return False
+
+    @desk().command(access=may_write)  # type: ignore[arg-type]  # what is refused
+    def write(command: Write) -> Desk[None]:
+        yield from succeed(None)
+
+
+@fails_with(Code.ER108)
+def policy_that_is_a_bare_do_block() -> None:
+    """Forget `@do` above a policy that reads: the generator itself would count as a yes."""
+
+    def may_write(principal: Principal, command: Write) -> Desk[bool]:
+        yield from succeed(None)
+        return False
+
+    @desk().command(access=may_write)  # type: ignore[arg-type]  # what is refused
+    def write(command: Write) -> Desk[None]:
+        yield from succeed(None)
+
+
+@fails_with(Code.ER108)
+def policy_of_one_parameter() -> None:
+    """Forget that a policy sees the message too."""
+
+    @desk().command(access=lambda principal: True)  # type: ignore[arg-type, misc]  # what is refused
+    def write(command: Write) -> Desk[None]:
+        yield from succeed(None)
 
 
 @fails_with(Code.ER109)
@@ -258,6 +328,24 @@ def veto_that_the_event_does_not_declare() -> None:
         yield from fail(Torn(event.text))
 
     build(context)
+
+
+@fails_with(Code.ER113)
+def handler_of_something_that_is_no_domain_event() -> None:
+    """Handle an integration event as if it were a domain event."""
+
+    @desk().on(LetterSent)  # type: ignore[arg-type]  # what is refused
+    def hear(event: LetterSent) -> Desk[None]:
+        yield from succeed(None)
+
+
+@fails_with(Code.ER113)
+def handler_of_no_event() -> None:
+    """Forget to say which event."""
+
+    @desk().on  # type: ignore[arg-type]  # what is refused
+    def hear(event: WrittenOccurred) -> Desk[None]:
+        yield from succeed(None)
 
 
 @fails_with(Code.ER209)

@@ -7,12 +7,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A slow machine is no failure: nothing here may depend on time, so no deadline.
-settings.register_profile("local", deadline=None)
-settings.register_profile(
-    "ci", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+# A slow machine is no failure: nothing here may depend on time, so no deadline, and slow examples count, too.
+settings.register_profile("dev", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, print_blob=True)
+# By hand, `--hypothesis-profile=thorough`: every law tries 25 times as many examples, new ones in each run.
+settings.register_profile("thorough", settings.get_profile("dev"), max_examples=1000, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from hypothesis import settings
 from returns.contrib.hypothesis.laws import check_all_laws
 from returns.io import IO, IOFailure, IOSuccess
 from returns.iterables import Fold
@@ -30,7 +31,8 @@ from effect_runtime.effect import (
 )
 from effect_runtime.interpreter import Container, container, run_exit
 
-check_all_laws(Container, settings_kwargs={"max_examples": 50})  # Adds a test for each of the 17 laws to this module.
+# Adds a test for each of the 17 laws to this module.
+check_all_laws(Container, settings_kwargs={"max_examples": settings().max_examples})
 
 
 class Fault(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from effect_runtime.interpreter import Host, Interpreter
@@ -22,7 +22,6 @@ LOOP = Interpreter(host=Host(time=StillTime(), blocking=Here()))
 def that_holds(law: Law) -> Callable[..., None]:
     """Return the test of one law: its draws stand in `given`, because drawing inside a task confuses Hypothesis."""
 
-    @settings(max_examples=40)
     @given(st.tuples(*law.draws))
     async def test(drawn: tuple[Any, ...]) -> None:
         await law.claim(LOOP.interpret, REAL, *drawn)

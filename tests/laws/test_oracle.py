@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 LOOP = Interpreter(host=Host(time=StillTime(), blocking=Here()))
 
 
-@settings(max_examples=200)
+@settings(max_examples=5 * settings().max_examples)
 @given(effects())
 async def test_the_loop_and_the_oracle_see_the_same(tree: Tree) -> None:
     """Exit, operations with the runtime of each, and finalizers in their order agree."""
@@ -24,7 +24,7 @@ async def test_the_loop_and_the_oracle_see_the_same(tree: Tree) -> None:
     assert await watch(LOOP.interpret, program) == await watch(oracle, program)
 
 
-@settings(max_examples=200)
+@settings(max_examples=5 * settings().max_examples)
 @given(effects(), st.integers(1, 12))
 async def test_they_agree_when_the_host_cancels(tree: Tree, strike_at: int) -> None:
     """The same holds when a cancellation strikes at any await, also inside finalizers."""

@@ -33,7 +33,7 @@ class OverSqlite(LibraryMachine):
 
 
 TestRulesOverMemory = OverMemory.TestCase
-TestRulesOverMemory.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestRulesOverMemory.settings = settings(stateful_step_count=30)
 
 TestRulesOverSqlite = OverSqlite.TestCase
-TestRulesOverSqlite.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestRulesOverSqlite.settings = settings(max_examples=settings().max_examples * 5 // 8, stateful_step_count=30)

@@ -5,7 +5,6 @@ After quiescence: nothing committed is lost, nothing is applied twice, every key
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -256,7 +255,7 @@ async def judge(history: History) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@settings(max_examples=int(os.environ.get("HISTORIES", "100")))
+@settings(max_examples=settings().max_examples * 5 // 2)
 @given(st.lists(STEPS, min_size=3, max_size=25), FLAWS, st.sampled_from(["now", "earliest"]))
 def test_any_history_ends_with_every_effect_once_and_in_order(
     backend: str, history_steps: list[tuple[str, tuple[object, ...]]], flaws: dict[str, list[str]], start_at: str

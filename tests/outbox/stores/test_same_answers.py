@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 from attrs import define, evolve, field, frozen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from effect_runtime.dispatch import Ledger
@@ -307,7 +307,6 @@ async def everything(store: AnyStore) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=50)
 @given(history=histories)
 async def test_memory_and_sqlite_agree_on_every_history(history: list[Any]) -> None:
     """Whatever is done, in whatever order, no caller can tell the stores apart."""

@@ -108,7 +108,7 @@ class Arrival:
             history=self._history(plan.cause),
             attempts=self.attempts + 1,
             blocks=plan.blocks,
-            at=now,
+            at=max(now, self.since(now)),
         )
 
     def _history(self, error: str) -> tuple[str, ...]:

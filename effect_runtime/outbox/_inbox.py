@@ -6,14 +6,14 @@ Pure: it is told what the inbox knows and what went wrong, and answers what to d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from attrs import evolve, frozen
 
-from effect_runtime.outbox._ports import Address, InboxState, Waiting
+from effect_runtime.outbox._ports import Address, DeadLetter, InboxState, Waiting, WaitingReason
 
 Verdict: TypeAlias = Literal["ignore", "retry", "dead_letter"]
 Start: TypeAlias = Literal["now", "earliest"]
@@ -137,6 +137,22 @@ def plan_after_failure(verdict: Verdict, *, error: str, wait: timedelta | None, 
     if verdict == "retry" and wait is not None:
         return Hold(wait, error)
     return Bury(error, blocks=ordered and poison == "block")
+
+
+def replay_of(letter: DeadLetter, address: Address, *, now: datetime) -> Waiting:
+    """Return the waiting row of a letter that is replayed, with all its attempts before it.
+
+    It is held since after the letter was written, whatever the clock does: so no two replays of an event are one.
+    """
+    return Waiting(
+        address=address,
+        reason=WaitingReason.RETRY,
+        body=letter.body,
+        since=max(now, letter.at + timedelta.resolution),
+        due=now,
+        history=letter.history,
+        replayed=True,
+    )
 
 
 def replay_address(waiting: Waiting) -> Address:

@@ -181,3 +181,22 @@ async def test_a_discarded_number_passes_to_subscribers_of_a_tenant() -> None:
             await until(world.time, lambda: consumer.counts.applied == 1)
         assert consumer.counts == ConsumerCounts(applied=1, unhandled=1)
         assert await world.letters.list() == ()
+
+
+async def test_a_replay_that_failed_may_be_replayed_in_the_same_moment() -> None:
+    """Two replays of one event are two, on a clock that stands still, or was turned back, too."""
+    async with worlds() as world:
+
+        async def handler(event: object, envelope: Envelope) -> object:
+            return "dead_letter" if len(world.shop.begun) < 4 else None
+
+        world.shop.handler = handler
+        consumer = world.consumer()
+        async with consumer.running():
+            await consumer.receive(world.shop.id, encode_message(event(1, key=None)))
+            for _ in range(3):
+                (letter,) = await world.letters.list()
+                await world.letters.replay(letter.id)
+                await world.rest(consumer)
+        assert await world.shop.ids() == ["None-1"]
+        assert consumer.counts == ConsumerCounts(applied=1, buried=3)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
+from effect_runtime.outbox._inbox import replay_of
 from effect_runtime.outbox._ports import Address, DeadLetter, InboxState, Waiting, WaitingReason
 from effect_runtime.outbox.memory._database import Database, Mark
 
@@ -122,16 +123,7 @@ def close(database: Database, letter: DeadLetter, *, replay: bool, now: datetime
     if not replay:
         settled(database, address, "discarded", now=now)
         return
-    held = Waiting(
-        address=address,
-        reason=WaitingReason.RETRY,
-        body=letter.body,
-        since=now,
-        due=now,
-        history=letter.history,
-        replayed=True,
-    )
-    hold(database, held)
+    hold(database, replay_of(letter, address, now=now))
 
 
 def claim(

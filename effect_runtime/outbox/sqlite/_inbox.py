@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from effect_runtime.outbox._inbox import replay_of
 from effect_runtime.outbox._ports import Address, DeadLetter, InboxState, Waiting, WaitingReason
 from effect_runtime.outbox.sqlite._letters import write_letter
 from effect_runtime.outbox.sqlite._moment import maybe_micros, maybe_moment, micros, moment
@@ -173,16 +174,7 @@ def close(connection: sqlite3.Connection, letter: DeadLetter, *, replay: bool, n
     if not replay:
         settle(connection, address, "discarded", now)
         return
-    held = Waiting(
-        address=address,
-        reason=WaitingReason.RETRY,
-        body=letter.body,
-        since=now,
-        due=now,
-        history=letter.history,
-        replayed=True,
-    )
-    hold(connection, held)
+    hold(connection, replay_of(letter, address, now=now))
 
 
 def due_waiting(

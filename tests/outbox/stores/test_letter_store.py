@@ -152,7 +152,7 @@ async def test_a_replayed_inbox_letter_is_held_for_retry_at_once(store: AnyStore
         address=address("e-1"),
         reason=WaitingReason.RETRY,
         body=b"body of e-1",
-        since=time.now(),
+        since=max(time.now(), NOON + timedelta.resolution),
         due=time.now(),
         history=("first", "ValueError: no"),
         replayed=True,

@@ -28,6 +28,7 @@ from effect_runtime.dispatch import (
     Principal,
     TransportInterpreter,
     anonymous,
+    way_out,
 )
 from effect_runtime.effect import Call, Died, Eff, Failed, Raised, Succeeded
 from effect_runtime.errors import (
@@ -53,9 +54,10 @@ class App:
 
     `transport="outbox"` commits integration events with the data; "immediate" sends them after the commit and loses
     them with the process. `interceptors` lie around every operation. `diagnostics` is told of what works and should
-    not stay as it is; the default logs a warning. `tenant` is put on events that carry none, and events of other
-    tenants are refused. `foreign_topics` are those that other applications publish on the same wire. `relay`,
-    `consumer` and `pace` bound delivery: leases, attempts, how long a subscriber may take, polling.
+    not stay as it is, of a bug in a subscriber and of each dead letter; the default logs a warning. `tenant` is
+    put on events that carry none, and events of other tenants are refused. `foreign_topics` are those that other
+    applications publish on the same wire. `relay`, `consumer` and `pace` bound delivery: leases, attempts, how long
+    a subscriber may take, polling.
     """
 
     def __init__(
@@ -301,7 +303,7 @@ async def _valued(live: Live, eff: Eff[A, Any, Any], context: MessageContext) ->
     except Raised as signal:
         raise UnhandledFailure(signal.error).with_traceback(signal.__traceback__) from None
     except CommandNotDone as error:
-        raise UnhandledFailure(error.reason) from error
+        raise UnhandledFailure(error.reason, way_out(error.reason)) from error
 
 
 async def _dispatched(live: Live, eff: Eff[Any, Any, Any], context: MessageContext) -> Any:

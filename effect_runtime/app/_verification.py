@@ -120,8 +120,9 @@ def _made_by(make: Any) -> type | None:
         made = get_type_hints(make).get("return")
     except Exception:  # a partial, a callable object, a name for the checkers alone: they compare the types
         return None
-    silent = made in (Any, object) or not isinstance(made, type) or is_protocol(made)
-    return None if silent else made
+    if made in (Any, object) or not isinstance(made, type) or is_protocol(made):
+        return None
+    return made
 
 
 def _owner_faults(contexts: Sequence[Context[Any, Any]]) -> Iterator[Fault]:

@@ -44,6 +44,9 @@ from effect_runtime.dispatch._refused import (
 from effect_runtime.dispatch._refused import (
     Refused as Refused,
 )
+from effect_runtime.dispatch._refused import (
+    way_out as way_out,
+)
 from effect_runtime.dispatch._request import Diagnostic, MessageContext, anonymous
 from effect_runtime.dispatch._request import Principal as Principal
 from effect_runtime.dispatch._signature import Signature

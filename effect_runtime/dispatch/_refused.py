@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypeAlias, final
+from typing import TypeAlias, assert_never, final
 
 from attrs import frozen
 
@@ -80,3 +80,22 @@ class StoreUnavailable:
 
 NotDone: TypeAlias = CommandIdReused | Conflict | DeadlineExceeded | CommitUnknown | StoreUnavailable
 """Why dispatch did not carry a command out; only `run_exit` returns it."""
+
+
+def way_out(reason: NotDone) -> str:
+    """Say what somebody can do about a command that was not done."""
+    match reason:
+        case CommandIdReused():
+            return "Give each command an id of its own; repeat an id only with the very same command."
+        case Conflict():
+            return "Nothing was done: run it again, or bind its context with more patient conflicts=."
+        case DeadlineExceeded():
+            return "Nothing was done: make the handler shorter, or raise the deadline= of its context's bind."
+        case CommitUnknown(None):
+            return "Look at the data before you run it again; under a command_id it could be run again safely."
+        case CommitUnknown():
+            return "Run it again under the same command_id: it is done once."
+        case StoreUnavailable():
+            return "Nothing was done: look after the store (space, permissions, locks), then run it again."
+        case _:
+            assert_never(reason)

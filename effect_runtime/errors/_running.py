@@ -10,17 +10,18 @@ from effect_runtime.errors._root import EffectRuntimeError
 
 
 class UnhandledFailure(EffectRuntimeError):
-    """Report that a program which was run for its value ended with a declared failure, kept in `error`."""
+    """Report that a program which was run for its value ended with a declared failure, kept in `error`.
 
-    def __init__(self, error: Any) -> None:
-        super().__init__(error)
+    `advice` is the way out where the program itself cannot handle the failure.
+    """
+
+    def __init__(self, error: Any, advice: str | None = None) -> None:
+        super().__init__(*((error,) if advice is None else (error, advice)))
         self.error = error
+        self.advice = advice or "Handle it with catch, recover or attempt, or run the program with run_exit."
 
     def __str__(self) -> str:
-        return (
-            f"the program failed with {self.error!r}. "
-            f"Handle it with catch, recover or attempt, or run the program with run_exit."
-        )
+        return f"the program failed with {self.error!r}. {self.advice}"
 
 
 class AsyncBlock(EffectRuntimeError, TypeError):

@@ -55,6 +55,7 @@ class Batch:
     over: bool = False
     committing: bool = False
     error: BaseException | None = None
+    at_once: bool = False
     _decided: Event | None = None
 
     def end(self, error: BaseException | None) -> None:
@@ -219,7 +220,8 @@ class Writer:
 
     def _is_at_once(self, batch: Batch, changed: int) -> bool:
         lone = batch.members == 1 and not self._waiting and not self._crowded
-        return self._tempo is not None and self._tempo.is_at_once(lone=lone, changed=changed)
+        batch.at_once = self._tempo is not None and self._tempo.is_at_once(lone=lone, changed=changed)
+        return batch.at_once
 
     def _commit_now(self) -> sqlite3.Error | None:
         """Make the transaction durable, or undo it and return why. Blocking."""
@@ -270,7 +272,8 @@ class Writer:
     async def verdict(self, batch: Batch) -> None:
         """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""
         if batch.over:
-            if self._tempo is None:
+            if not batch.at_once:
+                # Nobody else has had a turn. Where this is one of a few in a row, the tempo sees to that.
                 await cancel_shielded_checkpoint()
         elif not await wait_for(batch.decided, within=self._pace.verdict.total_seconds()):
             raise CommitUndecided(self.store, waited=self._pace.verdict)

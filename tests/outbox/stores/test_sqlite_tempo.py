@@ -127,6 +127,21 @@ async def test_callers_that_never_wait_still_become_a_crowd(sqlite: OpenSqlite) 
     assert len(ran) < 8 * 20 // 2
 
 
+async def test_a_unit_that_changed_nothing_lets_others_have_a_turn(sqlite: OpenSqlite) -> None:
+    """Nothing has to become durable, so no thread is ever asked; a long row of such units still stops nobody."""
+    await trusted(sqlite)
+    turned = anyio.Event()
+
+    async def turn() -> None:
+        turned.set()
+
+    async with anyio.create_task_group() as tasks, sqlite.unit() as unit:
+        await unit.begin()
+        tasks.start_soon(turn)
+        await unit.commit(NOTHING)
+        assert turned.is_set()
+
+
 async def test_a_commit_that_fails_in_the_loop_is_told_as_on_the_thread(tmp_path: Path) -> None:
     """Nothing is kept, the caller hears why, and the next unit begins a transaction of its own."""
     child = Migration(

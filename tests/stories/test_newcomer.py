@@ -212,7 +212,18 @@ anyio.run(main)
 
 
 def test_a_killed_process_loses_nothing(town: Town) -> None:
-    """It dies right after its second commit, delivery under way; the next start delivers each event once."""
+    """It dies right after its second commit, delivery under way; the next start delivers each event once.
+
+    What the dead relay had borrowed is idle until its lease ends, so that it is a short one here.
+    """
+    leases = "relay=RelayPolicy(lease=SECOND, publish_within=SECOND / 2, margin=SECOND / 4)"
+    town.edit("app.py", '        "library",\n', f'        "library",\n        {leases},\n')
+    town.edit(
+        "app.py",
+        "from lending import lending\n",
+        "from lending import lending\nfrom datetime import timedelta\n"
+        "from effect_runtime.outbox import RelayPolicy\nSECOND = timedelta(seconds=1)\n",
+    )
     assert town.run(KILLED) == "ended: -9 readers: {'dune': 1, 'emma': 1}"
 
 

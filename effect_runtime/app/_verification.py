@@ -68,8 +68,8 @@ def _unbound_faults(name: str, bindings: Sequence[object]) -> Iterator[Fault]:
 
 def _reads_faults(binding: Binding) -> Iterator[Fault]:
     """Find queries whose runtime nobody makes."""
-    if binding.make_reads is not None:
-        return
+    if binding.make_reads is not None or binding.context.reads_type is None:
+        return  # Made; or not even named, which is a fault of the context's own.
     for query in binding.context.queries:
         signature = query.signature()
         if isinstance(signature, Signature) and signature.runtime not in (object, Any):

@@ -26,6 +26,7 @@ class Block:
     generator: bool
     words: Vocabulary
     bound: frozenset[str]
+    inner: frozenset[str]
     runtimes: frozenset[str]
     ports: frozenset[str]
     annotated: dict[str, str]
@@ -64,7 +65,7 @@ class Block:
     def _call_builds(self, function: ast.expr) -> bool:
         match function:
             case ast.Name(id=name):
-                return name in self.words.builders and name not in self.bound
+                return name in self.inner or (name in self.words.builders and name not in self.bound)
             case ast.Subscript(value=ast.Name(id=name)):
                 return name in self.words.asks
             case ast.Attribute(value=ast.Name(id=package), attr=name) if package in self.words.packages:
@@ -86,12 +87,13 @@ class Block:
 
 def blocks_of(tree: ast.Module, words: Vocabulary) -> Iterator[Block]:
     """Yield every do-block of the module, nested functions and methods included, in reading order."""
+    owners = {item: node.name for node in tree.body if isinstance(node, ast.ClassDef) for item in node.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             certain = words.builds(node)
             own = tuple(own_nodes(node))
             if certain or any(isinstance(item, ast.YieldFrom) for item in own):
-                yield _block(node, certain, own, words)
+                yield _block(node, certain, own, words, owners.get(node))
 
 
 def own_nodes(function: Function) -> Iterator[ast.AST]:
@@ -104,7 +106,9 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             pending.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def _block(function: ast.FunctionDef, certain: bool, own: tuple[ast.AST, ...], words: Vocabulary) -> Block:
+def _block(
+    function: ast.FunctionDef, certain: bool, own: tuple[ast.AST, ...], words: Vocabulary, owner: str | None
+) -> Block:
     assigned = _assignments(own)
     parameters = {item.arg: item.annotation for item in ast.walk(function.args) if isinstance(item, ast.arg)}
     stored = {node.id for node in own if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -118,11 +122,12 @@ def _block(function: ast.FunctionDef, certain: bool, own: tuple[ast.AST, ...], w
         generator=any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own),
         words=words,
         bound=frozenset(stored | parameters.keys()),
+        inner=frozenset(node.name for node in own if isinstance(node, Function) and words.builds(node)) - stored,
         runtimes=runtimes,
         ports=frozenset(
             name for name, values in assigned.items() if any(_gives_port(v.value, runtimes) for v in values)
         ),
-        annotated=_annotated(parameters, words),
+        annotated=_annotated(parameters, words) | _self_of(function, owner),
         effects=effects,
     )
     for name, values in assigned.items():
@@ -156,6 +161,13 @@ def _gives_port(value: ast.expr | None, runtimes: frozenset[str]) -> bool:
         case ast.Attribute(value=ast.Name(id=holder), attr=field):
             return holder in runtimes and field not in NOT_PORTS
     return False
+
+
+def _self_of(function: ast.FunctionDef, owner: str | None) -> dict[str, str]:
+    """Map the first parameter of a method to its class."""
+    names = [*function.args.posonlyargs, *function.args.args]
+    is_static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    return {names[0].arg: owner} if owner is not None and names and not is_static else {}
 
 
 def _annotated(parameters: dict[str, ast.expr | None], words: Vocabulary) -> dict[str, str]:

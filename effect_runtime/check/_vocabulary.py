@@ -56,6 +56,8 @@ BUILDERS = frozenset(
 MARKERS = frozenset({"Do", "Eff"})
 DECORATORS = frozenset({"command", "query", "on", "after_commit"})
 LIBRARY = "effect_runtime"
+CHAPTERS = frozenset({"effect", "runtime", "events", "integration", "dispatch"})
+"""The chapters that hold functions whose call builds an effect."""
 
 Index: TypeAlias = Mapping[str, "Exports"]
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -189,9 +191,15 @@ def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, tuple[str, s
 
 
 def _packages(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that stand for the library or one of its chapters."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.asname or alias.name for alias in node.names if alias.name == LIBRARY)
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    if alias.name == LIBRARY or (alias.asname and _is_library(alias.name)):
+                        yield alias.asname or alias.name
+            case ast.ImportFrom(module="effect_runtime", names=names, level=0):
+                yield from (alias.asname or alias.name for alias in names if alias.name in CHAPTERS)
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:

@@ -239,14 +239,14 @@ def _policy_faults(function: Callable[..., Any], policy: Callable[..., Any]) -> 
     """Find the policies that would answer with something that is no decision, and those that cannot be asked."""
     call = policy if inspect.isroutine(policy) else type(policy).__call__
     if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-        problem, fix = "its policy is an async def, whose answer nobody would await.", "Write a plain `def`, or"
+        problem, fix = "its policy is an async def, whose answer nobody would await.", "Write a plain `def`"
     elif inspect.isgeneratorfunction(call):
-        problem, fix = "its policy is a do-block that nobody would run.", "Put `@do` above it:"
+        problem, fix = "its policy is a do-block that nobody would run.", "Put `@do` above it"
     elif not _takes(policy, 2):
-        problem, fix = "its policy does not take a principal and the message.", "Write it with two parameters; or"
+        problem, fix = "its policy does not take a principal and the message.", "Give it two parameters"
     else:
         return ()
-    fix = f"{fix} a policy is `(principal, message) -> bool`, or under `@do` a do-block that reads."
+    fix = f"{fix}: a policy is `(principal, message) -> bool`, or a do-block under `@do` that reads."
     return (Fault(Code.ER108, place=place_of(function), problem=problem, fix=fix),)
 
 

@@ -109,6 +109,14 @@ def runtime_faults(function: Callable[..., Any], signature: Signature, runtime: 
     need = get_origin(signature.runtime) or signature.runtime
     if not isinstance(need, type) or need is object or need is Any or need is runtime:
         return
+    if runtime is object:
+        yield Fault(
+            Code.ER104,
+            place=place_of(function),
+            problem=f"it needs {need.__qualname__}, but its context names no such runtime.",
+            fix=f"Write Context(..., reads={need.__name__}), and bind it with a function that makes one.",
+        )
+        return
     if not is_protocol(need):
         if not issubclass(runtime, need):
             yield Fault(

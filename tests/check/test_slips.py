@@ -30,6 +30,29 @@ def slips(block: str) -> list[tuple[int, str]]:
 
 
 LOST = {
+    "through a chapter": """
+        from effect_runtime import effect
+        @do
+        def block(cmd) -> Do[None]:
+            effect.timeout(helper(1), cmd)
+    """,
+    "through a chapter by another name": """
+        import effect_runtime.effect as fx
+        @do
+        def block(cmd) -> Do[None]:
+            fx.timeout(helper(1), cmd)
+    """,
+    "a method of its own class": """
+        class Desk:
+            def borrow(self, id: int) -> Do[None]: ...
+            def lend(self, id: int) -> Do[None]:
+                self.borrow(id)
+    """,
+    "a function inside the block": """
+        def block(cmd) -> Do[None]:
+            def inner() -> Do[None]: ...
+            inner()
+    """,
     "a library effect": """
         @do
         def block(cmd) -> Do[None]:
@@ -263,6 +286,17 @@ CLEAN = {
         def test_building() -> None:
             emit(1)
     """,
+    "a plain method of its own class": """
+        class Desk:
+            def note(self) -> None: ...
+            def lend(self, id: int) -> Do[None]:
+                self.note()
+                yield from helper(id)
+            @staticmethod
+            def renew(self) -> Do[None]:
+                self.lend(1)
+                yield from helper(1)
+    """,
     "a function inside the block that reads the effect": """
         @do
         def block(cmd) -> Do[int]:
@@ -308,6 +342,8 @@ def _slips(line: str) -> bool:
         "from_value(",
         ".program(",
         "yield unknown(",
+        "self.borrow(",
+        "inner()",
     )
     return any(word in line for word in words) and "yield from" not in line and "def " not in line
 

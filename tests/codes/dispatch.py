@@ -151,6 +151,19 @@ def handler_of_another_runtime() -> None:
 
 
 @fails_with(Code.ER104)
+def query_of_a_context_without_reads() -> None:
+    """Register a query with a context that names no runtime for queries."""
+    context = desk()
+
+    @context.query(access="public")  # type: ignore[arg-type]  # what is refused
+    def read(query: Write) -> Desk[int]:
+        yield from succeed(None)
+        return 1
+
+    build(context)
+
+
+@fails_with(Code.ER104)
 def query_whose_runtime_nobody_makes() -> None:
     """Bind a context with queries without saying how their runtime is built."""
     context = Context("desk", DeskRuntime, reads=DeskRuntime)

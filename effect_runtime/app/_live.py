@@ -103,7 +103,7 @@ async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
         site = sites.get(key)
         if site is None:
             store: Any = await stack.enter_async_context(binding.store.opened(plan.host))
-            site = sites[key] = Site(binding.store.name, store)
+            site = sites[key] = Site(binding.store.name, store, plan.wire)
         resources = NOTHING
         if binding.resources is not None:
             resources = await stack.enter_async_context(binding.resources())

@@ -22,7 +22,7 @@ from effect_runtime.dispatch import (
     reactions_of,
 )
 from effect_runtime.events import declared_failures
-from effect_runtime.integration import topic_name
+from effect_runtime.integration import Transport, topic_name
 from effect_runtime.outbox import (
     Consumer,
     ConsumerCounts,
@@ -57,6 +57,7 @@ class Site:
 
     name: str
     store: Any
+    wire: Transport | None = None
     wake: Wake = field(factory=Wake)
     homes: dict[str, Home] = field(factory=dict)
     relay: Relay | None = None
@@ -76,7 +77,7 @@ class Site:
     @property
     def dead_letters(self) -> DeadLetters:
         """Return the store's dead letters."""
-        return DeadLetters(self.delivery, self.wake, None if self.relay is None else self.relay.transport)
+        return DeadLetters(self.delivery, self.wake, self.wire)
 
     @property
     def is_calm(self) -> bool:

@@ -8,9 +8,10 @@ import pytest
 from attrs import frozen
 
 from effect_runtime import App, Context, Do, Outbox, Topic, fail, integration_event, publish
-from effect_runtime.effect import Died
-from effect_runtime.errors import StoreConflict
+from effect_runtime.effect import Died, Schedule
+from effect_runtime.errors import MessageRejected, StoreConflict
 from effect_runtime.integration import Envelope, Message, decode_message
+from effect_runtime.outbox import RelayPolicy
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.transports import InProcess
 from tests.app.pair import Counting, Pair
@@ -202,3 +203,34 @@ async def test_immediate_delivers_without_anything_durable(pair: Pair) -> None:
         await app.run(pair.keep(Keep("a")))
         await app.settled()
         assert await pair.reader.rows() == {"a": 1}
+
+
+class PickyWire(WatchedWire):
+    """The in-process wire, until it has carried nothing that it refuses."""
+
+    refused = 1
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Refuse the first message."""
+        if self.refused:
+            self.refused -= 1
+            raise MessageRejected(destination, reason="odd")
+        await super().publish(destination, message)
+
+
+async def test_a_discarded_number_is_passed_on_by_a_process_without_a_relay(pair: Pair) -> None:
+    """Its subscribers must hear of it, whoever's hand gives it up."""
+    policy = RelayPolicy(retries=Schedule().times(0))
+    wire: Any = PickyWire()
+    app = pair.app(wire=wire, relay=policy)
+    async with app.running():
+        await app.run(pair.keep(Keep("a")))
+        await app.run(pair.keep(Keep("a")))
+        await app.settled()
+        (letter,) = await app.dead_letters.list()
+    async with app.running(relay=False):
+        await app.dead_letters.discard(letter.id)
+    async with app.running():
+        await app.settled()
+        assert await pair.reader.rows() == {"a": 1}
+        assert await app.dead_letters.list() == ()

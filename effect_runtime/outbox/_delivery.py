@@ -55,7 +55,7 @@ class Arrival:
     @property
     def taken_up(self) -> bool:
         """Tell whether it comes from its own waiting row; the row of bytes that became readable is another's."""
-        return self.waiting is not None and self.waiting.address == self.address
+        return self.waiting is not None and self.waiting.address.event == self.address.event
 
     @property
     def attempts(self) -> int:

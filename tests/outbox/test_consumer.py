@@ -377,6 +377,19 @@ async def test_a_handler_that_meets_a_cancelled_future_is_tried_again() -> None:
         assert consumer.counts == ConsumerCounts(applied=1, retried=1)
 
 
+async def test_a_held_event_of_a_topic_that_its_subscription_left_is_a_dead_letter() -> None:
+    """A subscription that keeps its id and changes its topic loses nothing of what it holds."""
+    async with worlds() as world:
+        world.shop.handler = failing(1, times=1)
+        await receive(world, world.consumer(), numbered(1))
+        consumer = world.consumer(evolve(world.shop.inlet(), topic="catalog"))
+        async with consumer.running():
+            await until(world.time, lambda: consumer.counts != ConsumerCounts())
+        (letter,) = await world.letters.list()
+        assert letter.cause == "Topic 'lending' came to a subscription of 'catalog'."
+        assert consumer.counts == ConsumerCounts(buried=1)
+
+
 class Mute:
     """A failure that cannot be shown."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, final
 
 import anyio
@@ -43,12 +44,21 @@ def is_pending(seen: int) -> bool:
     return _native_cancellations() > seen
 
 
-def insist(suspect: BaseException, seen: int) -> None:
-    """Make a native cancellation meet the program at its next wait too, as one by a cancel scope does by itself."""
-    if not isinstance(suspect, asyncio.CancelledError) or _is_from_scope(suspect):
-        return
-    if is_pending(seen):
-        _ask_again(suspect)
+def insist(suspect: BaseException, seen: int) -> bool:
+    """Make a native cancellation meet the program at its next wait too, as one by a cancel scope does by itself.
+
+    Return whether that was needed.
+    """
+    if not isinstance(suspect, asyncio.CancelledError) or _is_from_scope(suspect) or not is_pending(seen):
+        return False
+    _ask_again(suspect)
+    return True
+
+
+async def arrived() -> None:
+    """Let a cancellation that was asked for again arrive here: it must not meet whoever goes on after the program."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
 
 
 async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:

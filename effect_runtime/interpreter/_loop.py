@@ -137,6 +137,8 @@ async def unfold(strand: Strand, eff: Any) -> Any:
             if not stack:
                 # This frame is in the traceback: what it held on to would be kept alive, or be a cycle.
                 eff = value = strand.suspect = None
+                if strand.insisted:
+                    await _cancellation.arrived()
                 raise
             eff = Thrown(caught)
 
@@ -203,7 +205,7 @@ def _unwind(strand: Strand, thrown: Thrown) -> Effect:
 
 def _go_on_cancelled(strand: Strand, suspect: BaseException, eff: Effect) -> None:
     """Let an effect of an `except` or `finally` run under the pending cancellation, as awaits do there."""
-    _cancellation.insist(suspect, strand.baseline)
+    strand.insisted = _cancellation.insist(suspect, strand.baseline)
     if strand.machine.debug and type(eff) is not Pure:
         warning = RunningWarning(
             strand.place(),
@@ -216,6 +218,8 @@ def _go_on_cancelled(strand: Strand, suspect: BaseException, eff: Effect) -> Non
 def _suspect(strand: Strand, error: BaseException) -> None:
     if strand.suspect is None:
         strand.baseline = _cancellation.baseline()
+    if error is not strand.suspect:
+        strand.insisted = False  # What was asked for again has arrived.
     strand.suspect = error
 
 

@@ -97,13 +97,15 @@ class Strand:
     """One sequential unfolding: its stack of blocks and frames, its runtime, its scope.
 
     `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
-    says afterwards is believed. `defects` are those that gave way to a cancellation: whoever ends it tells them.
+    says afterwards is believed. `insisted`: a native one was asked for again, and has not arrived yet.
+    `defects` are those that gave way to a cancellation: whoever ends it tells them.
     """
 
     __slots__ = (
         "baseline",
         "defects",
         "fold_at",
+        "insisted",
         "loopless",
         "machine",
         "runtime",
@@ -123,6 +125,7 @@ class Strand:
         self.defects: list[BaseException] = []
         self.suspect: BaseException | None = None
         self.baseline = 0
+        self.insisted = False
         self.loopless = loopless
 
     def enclosing_scope(self) -> Scope:

@@ -246,6 +246,28 @@ async def test_a_block_that_owns_its_scope_goes_on_after_it() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("swallows", [False, True])
+async def test_a_native_cancellation_ends_with_the_program(swallows: bool) -> None:
+    """An effect that waits for nothing while the program is cancelled leaves no cancellation to whoever goes on."""
+    journal: list[str] = []
+
+    @do
+    def program() -> Do[None]:
+        try:
+            yield from from_async(anyio.sleep_forever)
+        except BaseException:
+            yield from from_sync(journal.append, "closed")
+            if not swallows:
+                raise
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await run(program())
+    await asyncio.sleep(0)
+    assert journal == ["closed"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_block_that_uses_the_timeout_of_asyncio_goes_on_after_it() -> None:
     """`asyncio.timeout` uncancels its task, so the block's answer is believed."""
 

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 
 from effect_runtime.app._plan import Plan
 from effect_runtime.app._site import Site, consumer_of, home_of, relay_of, routes_of
-from effect_runtime.dispatch import NOTHING, Dispatcher, owner_of
+from effect_runtime.dispatch import NOTHING, Binding, Dispatcher, owner_of
 from effect_runtime.interpreter import relink
 
 
@@ -103,7 +103,7 @@ async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
         site = sites.get(key)
         if site is None:
             store: Any = await stack.enter_async_context(binding.store.opened(plan.host))
-            site = sites[key] = Site(binding.store.name, store, plan.wire)
+            site = sites[key] = Site(_unused(binding, sites), store, plan.wire)
         resources = NOTHING
         if binding.resources is not None:
             resources = await stack.enter_async_context(binding.resources())
@@ -111,6 +111,12 @@ async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
         site.homes[binding.name] = home_of(plan, binding, site, opened=resources, owners=strangers)
     assert len(contexts) == len({context.name for context in contexts})  # verified before anything is opened
     return sites
+
+
+def _unused(binding: Binding, sites: Mapping[int, Site]) -> str:
+    """Name a store; one file opened twice, each for a context, must not hide one's health behind the other's."""
+    name = binding.store.name
+    return f"{name} of {binding.name}" if any(site.name == name for site in sites.values()) else name
 
 
 async def _start_consumers(

@@ -68,6 +68,19 @@ async def test_an_application_that_is_being_opened_is_not_opened_again(pair: Pai
     assert sorted(told) == ["refused", "runs"]
 
 
+async def test_stores_of_one_name_are_told_apart(pair: Pair) -> None:
+    """What is wrong with one must not be hidden by what is well with the other."""
+    binding = pair.counts.bind(pair.make, pair.reader.make_reads, store=pair.reader.store)
+    pair.reader.store.name = name = pair.publisher.store.name
+    app = pair.app_of(binding)
+    async with app.running():
+        await app.run(pair.keep(Keep("a")))
+        await app.settled()
+        counts = app.counts()
+        assert list(counts) == list(await app.health()) == [name, f"{name} of counts"]
+        assert [each.relay.accepted + each.consumer.applied for each in counts.values()] == [1, 1]
+
+
 async def test_resources_are_opened_once_and_closed_after_everything_else(bench: Bench) -> None:
     """`resources=` is entered before the first unit, handed to each runtime, and left before the store."""
     notes = bench.context()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import cast
 
 import pytest
+from attrs import frozen
 
 from tests.docs.pages import read_blocks
-from tests.stories.newcomer.town import CLUB, LEND_DUNE, READERS, ROOT, WAIT_FOR_DUNE, Town, found, tutorial_file
+from tests.stories.newcomer.town import CLUB, LEND_DUNE, READERS, ROOT, WAIT_FOR_DUNE, Town, built, found, tutorial_file
 
 PAGE = ROOT / "docs" / "guides" / "ten-mistakes.md"
 COUNTED = "readers: {'dune': 1, 'emma': 0}"
@@ -119,17 +121,35 @@ DEFINED_WRONG = [
 ]
 
 
+@frozen
+class Mistake:
+    """A mistake in a town of its own, and what was said about it."""
+
+    town: Town
+    said: str
+
+
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mistake]:
+    """Make each mistake in a folder of its own, and build them all."""
+    towns: dict[str, Town] = {}
+    for title, edits, _ in (case.values for case in DEFINED_WRONG):
+        towns[str(title)] = town = found(tmp_path_factory.mktemp("town"))
+        for file, old, new in cast("list[tuple[str, str, str]]", edits):
+            town.edit(file, old, new)
+    said = built(list(towns.values()))
+    return {title: Mistake(towns[title], text) for title, text in zip(towns, said, strict=True)}
+
+
 @pytest.mark.parametrize(("title", "edits", "essential"), DEFINED_WRONG)
 def test_what_is_wrong_before_the_first_message_is_refused_then(
-    town: Town, title: str, edits: list[tuple[str, str, str]], essential: str
+    mistakes: dict[str, Mistake], title: str, edits: object, essential: str
 ) -> None:
     """With the place and the way out; nothing was opened, so nothing can be lost."""
-    for file, old, new in edits:
-        town.edit(file, old, new)
-    said = town.build()
-    assert essential in said
-    assert quoted(title) in said
-    assert list(town.folder.glob("*.db")) == []
+    mistake = mistakes[title]
+    assert essential in mistake.said
+    assert quoted(title) in mistake.said
+    assert list(mistake.town.folder.glob("*.db")) == []
 
 
 def test_a_lost_effect_is_named_by_the_check_and_by_a_debugging_app(town: Town) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -68,6 +69,24 @@ async def main():
 anyio.run(main)
 {READERS}"""
 
+BUILD_EACH = """
+import os, sys, traceback
+
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    try:
+        from app import library
+
+        library().build()
+    except Exception:
+        traceback.print_exc()
+    print("= built =", file=sys.stderr)
+    sys.path.remove(folder)
+    for name in ("app", "catalog", "contracts", "lending", "lending_sqlite", "reading_club"):
+        sys.modules.pop(name, None)
+"""
+
 
 @frozen
 class Town:
@@ -83,10 +102,6 @@ class Town:
             raise LookupError(f"{file} has {text.count(old)} times: {old}")
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def build(self) -> str:
-        """Return what is said when the app is built."""
-        return self.ran("-c", "from app import library; library().build()")
-
     def run(self, program: str) -> str:
         """Run a program that begins with our prelude, and return what it says."""
         (self.folder / "program.py").write_text(PRELUDE + program, encoding="utf-8")
@@ -97,8 +112,23 @@ class Town:
         ended = subprocess.run(
             [sys.executable, "-B", *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
         )
-        said = f"{ended.stdout}\n{ended.stderr}".replace(f"{self.folder}/", "").replace(f"{ROOT}/", "")
-        return " ".join(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "01a2...", said).split())
+        return told(self.folder, f"{ended.stdout}\n{ended.stderr}")
+
+
+def told(folder: Path, said: str) -> str:
+    """Return what was said in a folder in one line, without what differs from run to run."""
+    said = said.replace(f"{folder}/", "").replace(f"{ROOT}/", "")
+    return " ".join(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "01a2...", said).split())
+
+
+def built(towns: Sequence[Town]) -> list[str]:
+    """Return what is said when the app of each town is built, all in one process, to be quick."""
+    folders = [str(town.folder) for town in towns]
+    ended = subprocess.run(
+        [sys.executable, "-B", "-c", BUILD_EACH, *folders], capture_output=True, text=True, timeout=60, check=False
+    )
+    each = ended.stderr.split("= built =\n")[:-1]
+    return [told(town.folder, said) for town, said in zip(towns, each, strict=True)]
 
 
 def tutorial_file(name: str) -> str:

@@ -6,7 +6,7 @@ Calling one builds an effect; knows no unit of work and no application.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Literal, TypeAlias, cast
+from typing import Any, Generic, Literal, Never, TypeAlias, cast
 
 from attrs import frozen
 from typing_extensions import TypeVar
@@ -24,7 +24,7 @@ R = TypeVar("R")
 R_contra = TypeVar("R_contra", contravariant=True)
 C_contra = TypeVar("C_contra", contravariant=True)
 
-Policy: TypeAlias = "Callable[[Principal, Any], bool | Eff[bool, Any, R]]"
+Policy: TypeAlias = "Callable[[Principal, Any], bool | Eff[bool, Never, R]]"
 """Decide whether a principal may send a message: at once, or by an effect that runs inside the unit of work."""
 
 Access: TypeAlias = "Literal['public', 'internal'] | Policy[R]"

@@ -14,7 +14,7 @@ from effect_runtime.dispatch._ledger import audit_entry, outcome_of
 from effect_runtime.dispatch._refused import Forbidden, Invalid, Refused, StoreUnavailable
 from effect_runtime.dispatch._request import Diagnostic, MessageContext
 from effect_runtime.effect import Eff, Raised
-from effect_runtime.errors import CommandNotDone, StoreConflict, StoreDown, TransactionLost
+from effect_runtime.errors import CommandNotDone, PolicyUndecided, StoreConflict, StoreDown, TransactionLost
 from effect_runtime.interpreter import Interpreter
 
 
@@ -51,7 +51,11 @@ class Refusals:
         self, policy: Eff[bool, Any, Any], entry: Entry, *, interpreter: Interpreter, runtime: Any
     ) -> None:
         """Run a policy inside the unit of work and raise the refusal that it amounts to."""
-        if not decided(entry.handler, await interpreter.interpret(policy, runtime)):
+        try:
+            answer: object = await interpreter.interpret(policy, runtime)
+        except Raised as signal:  # no type tells of it: it must not pass for a failure of the handler
+            raise PolicyUndecided(entry.handler.title, signal.error) from None
+        if not decided(entry.handler, answer):
             refusal = denied(entry.handler, self._request.principal)
             self.add(entry.handler.name, refusal)
             raise Raised(refusal)

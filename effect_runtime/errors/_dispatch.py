@@ -52,7 +52,7 @@ class OperationOutsideUnit(EffectRuntimeError):
 
 
 class PolicyUndecided(EffectRuntimeError):
-    """Report a policy that answered neither True nor False; nobody was let in."""
+    """Report a policy that answered neither True nor False, or failed; nobody was let in."""
 
     def __init__(self, handler: str, answer: object) -> None:
         super().__init__(handler, answer)
@@ -61,8 +61,8 @@ class PolicyUndecided(EffectRuntimeError):
 
     def __str__(self) -> str:
         return (
-            f"The policy in access= of {self.handler} answered {self.answer!r}, and only True lets a message pass. "
-            "Return a bool, or an effect of one."
+            f"The policy in access= of {self.handler} ended with {self.answer!r}, and only True lets a message pass. "
+            "Return a bool, or an effect of one that cannot fail: answer False where what it reads is missing."
         )
 
 

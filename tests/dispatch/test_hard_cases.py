@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from effect_runtime import Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, operation, succeed
+from effect_runtime import Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, fail, operation, succeed
 from effect_runtime.dispatch import DeadlineExceeded
 from effect_runtime.effect import Died, from_async, timeout, uninterruptible
 from effect_runtime.errors import PolicyUndecided
@@ -108,7 +108,13 @@ def maybe(principal: Principal, command: Keep) -> Any:
     return "no"
 
 
-@pytest.mark.parametrize("policy", [lambda principal, command: "no", lambda principal, command: None, maybe])
+@do
+def failing(principal: Principal, command: Keep) -> Any:
+    """Fail, which no handler's type tells of."""
+    yield from fail(Missing("a"))
+
+
+@pytest.mark.parametrize("policy", [lambda principal, command: "no", lambda principal, command: None, maybe, failing])
 async def test_a_policy_that_answers_neither_true_nor_false_lets_nobody_in(
     bench: Bench, policy: Callable[[Principal, Any], Eff[bool]]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import assert_type
 
-from effect_runtime import Do, Eff, Failed, Forbidden, Invalid, Succeeded, attempt, emit, fail, succeed
+from effect_runtime import Do, Eff, Failed, Forbidden, Invalid, Principal, Succeeded, attempt, do, emit, fail, succeed
 from tests.typing.world import (
     Borrow,
     BookUnknown,
@@ -99,3 +99,26 @@ def command_in_disguise(cmd: Borrow) -> Lending[int, PatronUnknown]:
 @lending.query(access="public")
 def borrowing_query(cmd: Borrow) -> Do[int, PatronUnknown | BookUnknown, LendingReads]:
     return (yield from borrow.program(cmd))  # rejected
+
+
+# A policy decides: it may read, and it may not fail.
+@do
+def may_borrow(principal: Principal, cmd: Borrow) -> Lending[bool]:
+    rt = yield from lending.runtime
+    return isinstance((yield from attempt(rt.patrons.get(cmd.patron))), Succeeded)
+
+
+@do
+def fails_to_decide(principal: Principal, cmd: Borrow) -> Lending[bool, PatronUnknown]:
+    rt = yield from lending.runtime
+    return (yield from rt.patrons.get(cmd.patron)).loans < 5
+
+
+@lending.command(access=may_borrow)
+def allowed(cmd: Borrow) -> Lending[None]:
+    yield from succeed(None)
+
+
+@lending.command(access=fails_to_decide)  # rejected
+def undecided(cmd: Borrow) -> Lending[None]:
+    yield from succeed(None)

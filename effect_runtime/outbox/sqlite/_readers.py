@@ -138,6 +138,7 @@ class Readers:
         self._inline = inline
         self._free = Semaphore(limit)
         self._resting: list[_Reader] = []
+        self._closed = False
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[SqliteReadSession]:
@@ -177,9 +178,13 @@ class Readers:
         except sqlite3.Error:
             reader.connection.close()
         else:
-            self._resting.append(reader)
+            if self._closed:
+                reader.connection.close()
+            else:
+                self._resting.append(reader)
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections that nobody uses, and each other one when its session ends."""
+        self._closed = True
         while self._resting:
             self._resting.pop().connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -26,6 +27,7 @@ from tests.outbox.stores.world import (
     publish,
     put,
     sqlite_store,
+    still_host,
 )
 
 pytestmark = pytest.mark.anyio
@@ -165,3 +167,15 @@ async def test_many_short_reads_never_add_up_to_a_long_one(tmp_path: Path) -> No
             row = await session.fetch_one(COUNT, (100,))
     assert row is not None
     assert tuple(row) == (100,)
+
+
+async def test_a_snapshot_that_outlives_its_store_leaves_no_connection_open(tmp_path: Path) -> None:
+    """Closing leaves it what it reads on; the connection is closed as soon as nobody reads any more."""
+    async with AsyncExitStack() as stack:
+        async with sqlite_store(tmp_path).opened(still_host()) as store:
+            session = await stack.enter_async_context(store.reading())
+        row = await session.fetch_one(COUNT, (100,))
+        assert row is not None
+        connection = session._runs._reader.connection  # type: ignore[attr-defined]  # the snapshot's own reader
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

@@ -156,7 +156,7 @@ class Fleet:
             role=role,
             name=f"{role}-{self.starts}",
             folder=str(self.folder),
-            commits=self.chance.choice(("thread", "inline")),
+            commits=self.chance.choice(("adaptive", "thread", "inline")),
             engine=self.chance.choice(("asyncio", "trio")),
             sabotage=self.sabotage,
         )

@@ -54,14 +54,12 @@ class Observer(Failpoints):
             return count
 
 
-@pytest.mark.parametrize("commits", ["inline", "thread"])
-async def test_each_point_lies_where_it_says(tmp_path: Path, commits: Literal["thread", "inline"]) -> None:
+@pytest.mark.parametrize("commits", ["adaptive", "inline", "thread"])
+async def test_each_point_lies_where_it_says(tmp_path: Path, commits: Literal["adaptive", "thread", "inline"]) -> None:
     """Nothing is visible before COMMIT, all of it after; nothing is marked as accepted before the book commits."""
     points = Observer(tmp_path)
     app = shop(
-        Settings(
-            role="whole", name="whole", folder=str(tmp_path), commits="inline" if commits == "inline" else "thread"
-        ),
+        Settings(role="whole", name="whole", folder=str(tmp_path), commits=commits),
         Ledger(tmp_path, "whole"),
         points,
     )

@@ -22,6 +22,7 @@ from effect_runtime import App, Failed, Succeeded
 from effect_runtime.dispatch import CommitUnknown, Conflict, StoreUnavailable
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
+from effect_runtime.outbox import ConsumerPolicy, RelayPolicy
 from effect_runtime.outbox.sqlite import Migration, SqliteStore
 from effect_runtime.transports import InProcess
 from tests.chaos.failpoints import Failpoints, Order
@@ -31,6 +32,12 @@ from tests.chaos.shop import Account, PaymentId, PaymentRefused, TakePayment, bo
 from tests.chaos.tables import BOOK, TILL, book_runtime, till_runtime
 from tests.chaos.wire import SocketWire
 from tests.chaos.wounds import WatchedBlocking, WoundedStore, WoundedWire, wounded
+
+LENDING = RelayPolicy(
+    lease=timedelta(seconds=3), margin=timedelta(milliseconds=500), publish_within=timedelta(milliseconds=2500)
+)
+TAKING = ConsumerPolicy(handle_within=timedelta(seconds=2), lease=timedelta(seconds=3))
+# A third of the default leases: the lanes of the dead are lent again sooner, and a loaded machine makes more zombies.
 
 Role = Literal["whole", "producer", "relay", "consumer"]
 
@@ -42,7 +49,7 @@ class Settings:
     role: Role
     name: str
     folder: str
-    commits: Literal["thread", "inline"]
+    commits: Literal["adaptive", "thread", "inline"]
     engine: Literal["asyncio", "trio"] = "asyncio"
     sabotage: str | None = None
 
@@ -67,6 +74,8 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints) -> App:
         wire=wire,
         host=Host(blocking=blocking),
         interceptors=[wounded(failpoints)],
+        relay=LENDING,
+        consumer=TAKING,
         contexts=[
             till.bind(lambda tx: till_runtime(tx, ledger), store=store("till.db", TILL)),
             book.bind(lambda tx: book_runtime(tx, ledger), store=store("book.db", BOOK)),

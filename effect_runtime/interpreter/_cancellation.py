@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from contextlib import suppress
-from typing import Any, Generic, TypeVar, final
+from contextlib import nullcontext, suppress
+from typing import Any, Generic, Protocol, TypeVar, final
 
 import anyio
 import anyio.lowlevel
@@ -55,20 +55,35 @@ def insist(suspect: BaseException, seen: int) -> bool:
     return True
 
 
-async def arrived() -> None:
-    """Let a cancellation that was asked for again arrive here: it must not meet whoever goes on after the program."""
-    with suppress(asyncio.CancelledError):
+async def arrived(error: BaseException | None, value: Any = None) -> Any:
+    """Let a cancellation that was asked for again arrive here: it must not meet whoever goes on after the program.
+
+    `error` is how the program ended; a `value` or an `Exception` gives way to the cancellation.
+    """
+    with suppress(asyncio.CancelledError) if is_cancellation(error) else nullcontext():
         await asyncio.sleep(0)
+    return value
 
 
-async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
+async def unbroken(coroutine: Coroutine[Any, Any, T], strand: Insistent) -> T:
     """Await `coroutine` to its end, even while asyncio's own `Task.cancel()` is called: that is seen afterwards.
 
-    Cancel scopes work inside as ever. `asyncio.timeout` does not: its cancellation cannot be told from the host's.
+    `strand` is told when one was kept for later. Cancel scopes work inside as ever. `asyncio.timeout` does not: its
+    cancellation cannot be told from the host's.
     """
     if _cancellation_kind() is not asyncio.CancelledError:
         return await coroutine
-    return await _Unbroken(coroutine)
+    waiting = _Unbroken(coroutine)
+    try:
+        return await waiting
+    finally:
+        strand.insisted = strand.insisted or waiting.is_cancelled
+
+
+class Insistent(Protocol):
+    """Remember that a native cancellation was asked for again and has not arrived."""
+
+    insisted: bool
 
 
 @final
@@ -80,6 +95,11 @@ class _Unbroken(Generic[T]):
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self._coroutine = coroutine
         self._cancelled: asyncio.CancelledError | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Say whether a cancellation was kept for later."""
+        return self._cancelled is not None
 
     def __await__(self) -> Generator[Any, None, T]:
         thrown: BaseException | None = None

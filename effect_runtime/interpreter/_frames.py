@@ -174,8 +174,7 @@ async def _timeout(strand: Strand, eff: Timeout) -> Effect:
 
 
 async def _uninterruptible(strand: Strand, eff: Uninterruptible) -> Effect:
-    branch = strand.branch(strand.runtime)
-    return Pure(await uninterrupted(branch, eff.source))
+    return Pure(await uninterrupted(strand, eff.source))
 
 
 async def _ensure(strand: Strand, eff: Ensure) -> Effect:

@@ -71,8 +71,7 @@ class Thrown(Eff[Any, Any, Any]):
 
 async def unfold(strand: Strand, eff: Any) -> Any:
     """Run `eff` on `strand` and return its value, or raise `Raised`, the defect or the cancellation."""
-    stack = strand.stack
-    perform, watch = strand.machine.perform, strand.machine.watch
+    stack, perform, watch = strand.stack, strand.machine.perform, strand.machine.watch
     send: Any = None  # How the innermost block goes on, if it is a block that is innermost; `None` means: look.
     while True:
         try:
@@ -118,7 +117,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                 while True:
                     if send is None:
                         if not stack:
-                            return value
+                            return value if not strand.insisted else await _cancellation.arrived(None, value)
                         top = stack[-1]
                         if type(top) is not GeneratorType:
                             eff = strand.machine.resume[type(top)](strand, stack.pop(), value)
@@ -135,10 +134,9 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                         break
         except BaseException as caught:
             if not stack:
-                # This frame is in the traceback: what it held on to would be kept alive, or be a cycle.
-                eff = value = strand.suspect = None
+                eff = value = strand.suspect = None  # This frame is in the traceback: what it held would be a cycle.
                 if strand.insisted:
-                    await _cancellation.arrived()
+                    await _cancellation.arrived(caught)
                 raise
             eff = Thrown(caught)
 

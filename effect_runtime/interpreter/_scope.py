@@ -92,14 +92,15 @@ async def _close(strand: Strand, finalizer: Finalizer) -> None:
     # Shielded: a resource must be closed even while we are being cancelled, but not for ever.
     deadline = anyio.current_time() + finalizer.within.total_seconds()
     with CancelScope(deadline=deadline, shield=True) as scope:
-        await unbroken(strand.machine.unfold(own, finalizer.effect))
+        await unbroken(strand.machine.unfold(own, finalizer.effect), strand)
     if scope.cancelled_caught:
         raise FinalizerTooSlow(finalizer.within)
 
 
-async def uninterrupted(branch: Strand, effect: Effect) -> Any:
-    """Run `effect` on `branch` to its end before a cancellation is seen."""
+async def uninterrupted(strand: Strand, effect: Effect) -> Any:
+    """Run `effect` to its end before a cancellation is seen."""
+    branch = strand.branch(strand.runtime)
     if branch.loopless:
         return await branch.machine.unfold(branch, effect)
     with CancelScope(shield=True):
-        return await unbroken(branch.machine.unfold(branch, effect))
+        return await unbroken(branch.machine.unfold(branch, effect), strand)

@@ -268,6 +268,18 @@ async def test_a_native_cancellation_ends_with_the_program(swallows: bool) -> No
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("ending", [succeed(1), fail("no")], ids=["value", "failure"])
+async def test_a_native_cancellation_that_had_to_wait_ends_with_the_program(ending: Eff[int, str]) -> None:
+    """What nothing may interrupt is the program's last wait: the cancellation is seen at its end, and not later."""
+    slow = from_async(anyio.sleep, 0.05)
+    for program in (uninterruptible(slow).then(ending), ensure(ending, slow)):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await run(program)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_block_that_uses_the_timeout_of_asyncio_goes_on_after_it() -> None:
     """`asyncio.timeout` uncancels its task, so the block's answer is believed."""
 

@@ -89,6 +89,15 @@ def down(store: str, error: sqlite3.Error) -> StoreDown | None:
     return StoreDown(store, reason=str(error)) if _primary(error) in _TROUBLE else None
 
 
+def identity_of(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another of its name, or None when there is no such file. Blocking, and short."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def expect_process(store: str, opened_in: int) -> None:
     """Refuse to go on in a forked child: sharing a handle can damage the file."""
     if os.getpid() != opened_in:

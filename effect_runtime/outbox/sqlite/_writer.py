@@ -29,7 +29,7 @@ from attrs import field, frozen, mutable
 from effect_runtime.errors import CommitUndecided, StoreClosed, StoreConflict, StoreDown, TransactionLost
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer
-from effect_runtime.outbox.sqlite._connection import down, expect_process, is_busy
+from effect_runtime.outbox.sqlite._connection import down, expect_process, identity_of, is_busy
 from effect_runtime.outbox.sqlite._tempo import Tempo
 from effect_runtime.outbox.sqlite._thread import Loop, Outcome, Thread, wait_for
 
@@ -104,6 +104,7 @@ class Writer:
         self._thread = thread
         self._loop = loop
         self._process = os.getpid()
+        self._identity = identity_of(store)
         self._waiting: deque[_Ticket] = deque()
         self._batch: Batch | None = None
         self._idle = True
@@ -228,6 +229,9 @@ class Writer:
         monotonic = self._host.time.monotonic
         started = monotonic()
         try:
+            # A file that was deleted or replaced under us takes every COMMIT, and keeps none of them.
+            if identity_of(self.store) != self._identity:
+                raise sqlite3.OperationalError("its file was deleted or replaced while it was open")
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self.connection.in_transaction:

@@ -301,3 +301,26 @@ async def test_a_unit_without_end_is_given_up_when_its_store_closes(tmp_path: Pa
     assert told == [TransactionLost]
     async with sqlite_store(tmp_path).opened(still_host()) as store:
         assert await committed(store) == {}
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+async def test_a_file_that_is_gone_takes_no_commit(tmp_path: Path, replaced: bool) -> None:
+    """SQLite would go on in the unlinked file and lose it all; the unit is told, and the old file has what it had."""
+    described = sqlite_store(tmp_path)
+    path = Path(described.name)
+    async with described.opened(still_host()) as store:
+        await write(store, "kept")
+        kept = path.with_suffix(".kept")
+        path.rename(kept)
+        if replaced:
+            path.touch()
+        with pytest.raises(TransactionLost, match="deleted or replaced"):
+            await write(store, "lost")
+        with pytest.raises(StoreDown, match="deleted or replaced"):
+            async with store.unit(alone=True) as unit:
+                await put(unit.session, "a", "1")
+                await unit.commit(NOTHING)
+        path.unlink(missing_ok=True)
+        kept.rename(path)
+        await write(store, "after")
+        assert await committed(store) == {"kept": "1", "after": "1"}

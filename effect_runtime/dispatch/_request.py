@@ -20,20 +20,21 @@ def _frozen(roles: Iterable[str]) -> frozenset[str]:
 
 @frozen
 class Principal:
-    """Name who asks. `system:<id>` stands for the application itself: a subscription, a queue, a due command."""
+    """Name who asks. `Principal.system(id)` stands for the application itself: a subscription, a queue, a due command.
+
+    Only `system` makes one that `is_system`: an id that merely reads like one, taken from a user, gives no rights.
+    """
 
     id: str
     roles: frozenset[str] = field(factory=frozenset, converter=_frozen)
+    is_system: bool = field(default=False, init=False)
 
     @classmethod
     def system(cls, id: str) -> Principal:
         """Name a part of the application: it may use handlers whose access is "internal"."""
-        return cls(f"{SYSTEM}{id}")
-
-    @property
-    def is_system(self) -> bool:
-        """Tell whether the application itself asks."""
-        return self.id.startswith(SYSTEM)
+        made = cls(f"{SYSTEM}{id}")
+        object.__setattr__(made, "is_system", True)
+        return made
 
 
 anonymous = Principal("anonymous")

@@ -7,12 +7,13 @@ An effect is re-runnable: it stores functions and arguments, never a started gen
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Generic, Never, Protocol, final
+from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, final
 
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeAliasType, TypeVar
 
 from effect_runtime.effect._signal import Raised
+from effect_runtime.errors import NotYetThere
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -43,6 +44,12 @@ class Eff(Generic[A_co, E_co, R_contra]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} effect>"
+
+    if not TYPE_CHECKING:  # Shown to a type checker, it would make every misspelt name pass.
+
+        def __getattr__(self, name: str) -> Never:
+            # Not `repr(self)`: it may read the very attribute that is missing.
+            raise NotYetThere(Eff.__repr__(self), attribute=name)
 
     def map(self, function: Callable[[A_co], B]) -> Eff[B, E_co, R_contra]:
         """Apply `function` to the value."""

@@ -24,6 +24,21 @@ class UnhandledFailure(EffectRuntimeError):
         return f"the program failed with {self.error!r}. {self.advice}"
 
 
+class NotYetThere(EffectRuntimeError, AttributeError):
+    """Report an attribute asked of an effect, where the value was meant that it will yield."""
+
+    def __init__(self, effect: str, *, attribute: str) -> None:
+        super().__init__(effect, attribute)
+        self.effect = effect
+        self.attribute = attribute
+
+    def __str__(self) -> str:
+        return (
+            f"{self.effect} has no attribute {self.attribute!r}: it describes a value that is not there yet. "
+            f"Write `value = yield from ...` first, and ask the value for `.{self.attribute}`."
+        )
+
+
 class AsyncBlock(EffectRuntimeError, TypeError):
     """Refuse an `async def` where a do-block is meant."""
 

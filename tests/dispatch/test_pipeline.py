@@ -104,6 +104,8 @@ async def test_an_internal_command_is_refused_at_the_door(bench: Bench) -> None:
     async with bench.running(notes) as app:
         assert await app.run_exit(keep(Keep("a"))) == Failed(Forbidden("notes.keep is internal."))
         assert await app.run_exit(keep(Keep("a")), principal=ann) == Failed(Forbidden("notes.keep is internal."))
+        pretender = Principal("system:notes")
+        assert await app.run_exit(keep(Keep("a")), principal=pretender) == Failed(Forbidden("notes.keep is internal."))
         assert await bench.rows() == {}
         assert await app.run_exit(keep(Keep("a")), principal=Principal.system("nightly")) == Succeeded(1)
         assert await app.run_exit(outer(Other("b"))) == Succeeded(1)
@@ -111,6 +113,7 @@ async def test_an_internal_command_is_refused_at_the_door(bench: Bench) -> None:
         assert await bench.audit() == [
             ("keep", "anonymous", "forbidden: notes.keep is internal."),
             ("keep", "ann", "forbidden: notes.keep is internal."),
+            ("keep", "system:notes", "forbidden: notes.keep is internal."),
             ("keep", "system:nightly", "succeeded"),
             ("outer", "anonymous", "succeeded"),
         ]

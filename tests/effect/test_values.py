@@ -32,6 +32,7 @@ from effect_runtime.effect import (
     succeed,
     uninterruptible,
 )
+from effect_runtime.errors import NotYetThere
 
 
 def strike() -> None:
@@ -125,3 +126,14 @@ def test_exits_are_compared_by_what_they_hold() -> None:
     assert exits == [Succeeded(1), Failed("no"), Died(bug), Cancelled()]
     assert Died(bug) != Died(ValueError("bug"))
     assert len({*exits, Succeeded(1), Died(bug)}) == 4
+
+
+def test_an_attribute_of_the_value_asked_of_the_effect_is_told_with_its_way_out() -> None:
+    """`rt = lending.runtime` without `yield from` is a likely slip; type checkers refuse it, too."""
+    with pytest.raises(NotYetThere) as caught:
+        getattr(succeed(1), "patrons")  # noqa: B009  # type checkers refuse the slip itself
+    assert str(caught.value) == (
+        "<Pure effect> has no attribute 'patrons': it describes a value that is not there yet. "
+        "Write `value = yield from ...` first, and ask the value for `.patrons`."
+    )
+    assert not hasattr(succeed(1), "patrons")

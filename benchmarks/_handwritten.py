@@ -24,7 +24,7 @@ CALLERS = 64
 BOOKS = 100
 PAUSE_SECONDS = 0.002
 WARMING = 500
-"""Commands before the clock starts, or half of a shorter run: a log that still grows is slower than one written over."""
+"""Commands before the clock starts, or half of a short run: a log that still grows is slower than one written over."""
 
 PRAGMAS = "pragma journal_mode = wal; pragma synchronous = full;"
 PUBLISHER = """
@@ -139,7 +139,7 @@ def _rate(count: int, *, callers: int) -> tuple[float, object]:
 
 
 async def commands_a_second(send: Callable[[int], Awaitable[object]], count: int, *, callers: int) -> float:
-    """Send `count` commands, the first `WARMING` of them untimed, from so many callers; each sends its next when one is done."""
+    """Send `count` commands, `WARMING` of them untimed, from so many callers; each sends its next when one is done."""
     numbers = iter(range(count))
 
     async def caller(until: int) -> None:

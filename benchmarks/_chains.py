@@ -67,9 +67,12 @@ def _peak(chain: Callable[[int], Eff[int]], length: int, asked: int) -> tuple[fl
         program = chain(length)
         gc.collect()
         tracemalloc.start()
-        before, _ = tracemalloc.get_traced_memory()
-        answer = await run(program, None)
-        _, peak = tracemalloc.get_traced_memory()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            answer = await run(program, None)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()  # whatever this process does next would take several times as long
         return peak - before, answer
 
     peak, answer = asyncio.run(measured())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from importlib import import_module
 
 import pytest
@@ -31,6 +32,7 @@ def test_a_side_answers_rightly_at_a_small_size(workload: Workload, side: Side) 
     else:
         pytest.skip(f"environment {side.environment!r} is made by running the benchmarks")
     assert figure > 0
+    assert not tracemalloc.is_tracing()  # or everything after it in this process is several times slower
 
 
 def test_a_workload_is_found_by_its_own_name() -> None:

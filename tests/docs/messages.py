@@ -11,8 +11,10 @@ from typing import Final
 from effect_runtime.check import Finding
 from effect_runtime.errors import Code
 from tests.codes.registry import Offence, failing_programs, offences
+from tests.docs.pages import ROOT
 
-_PATH: Final = re.compile(r"(?:/[\w.-]+)+/(\w+\.py):\d+")
+# From the root on, whose own name may hold anything.
+_PATH: Final = re.compile(re.escape(str(ROOT)) + r"(?:/[\w.-]+)*/(\w+\.py):\d+")
 _MODULE: Final = re.compile(r"\btests\.codes\.(\w+)")
 _INTRO: Final = """# Messages
 

@@ -55,14 +55,13 @@ def insist(suspect: BaseException, seen: int) -> bool:
     return True
 
 
-async def arrived(error: BaseException | None, value: Any = None) -> Any:
+async def arrived(error: BaseException | None) -> None:
     """Let a cancellation that was asked for again arrive here: it must not meet whoever goes on after the program.
 
-    `error` is how the program ended; a `value` or an `Exception` gives way to the cancellation.
+    `error` is how the program ended; a value (None) or an `Exception` gives way to the cancellation.
     """
     with suppress(asyncio.CancelledError) if is_cancellation(error) else nullcontext():
         await asyncio.sleep(0)
-    return value
 
 
 async def unbroken(coroutine: Coroutine[Any, Any, T], strand: Insistent) -> T:

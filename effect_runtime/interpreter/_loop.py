@@ -100,8 +100,7 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                         eff = program
                         continue
                     stack.append(program)
-                    send = program.send if watch is None else watch(program.send)
-                    value = None
+                    send, value = program.send if watch is None else watch(program.send), None
                 elif kind in _OWN_FRAMES:
                     stack.append(eff)
                     if len(stack) > strand.fold_at:
@@ -117,7 +116,8 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                 while True:
                     if send is None:
                         if not stack:
-                            return value if not strand.insisted else await _cancellation.arrived(None, value)
+                            strand.said, eff, value = value, None, None
+                            return strand.told() if not strand.insisted else await _arrived(strand)
                         top = stack[-1]
                         if type(top) is not GeneratorType:
                             eff = strand.machine.resume[type(top)](strand, stack.pop(), value)
@@ -139,6 +139,11 @@ async def unfold(strand: Strand, eff: Any) -> Any:
                     await _cancellation.arrived(caught)
                 raise
             eff = Thrown(caught)
+
+
+async def _arrived(strand: Strand) -> Any:
+    await _cancellation.arrived(None)
+    return strand.told()
 
 
 def _continuation(strand: Strand, answer: Any) -> Effect:
@@ -178,9 +183,10 @@ def _unwind(strand: Strand, thrown: Thrown) -> Effect:
             if top.__class__ is not GeneratorType:
                 stack.pop()
                 unwind = strand.machine.unwind.get(top.__class__)
-                answer = None if unwind is None else unwind(strand, top, error)
-                if answer is not None:
-                    return answer
+                if unwind is not None:
+                    strand.said = unwind(strand, top, error)
+                    if strand.said is not None:
+                        return strand.told()  # type: ignore[no-any-return]  # edge: checked when it is evaluated
                 continue
             if top.gi_frame is not None:  # It is still alive: the error did not come from itself.
                 try:

@@ -56,16 +56,19 @@ class _Branches:
     async def run(self, strand: Strand, index: int, effect: Effect) -> None:
         """Run one program and keep its outcome; cancel the others if this one decides."""
         try:
-            self.values[index] = await strand.machine.unfold(strand, effect)
-        except (Raised, Exception, *STOPS) as error:
-            self.errors[index] = without_this_frame(error)
+            try:
+                self.values[index] = await strand.machine.unfold(strand, effect)
+            except (Raised, Exception, *STOPS) as error:
+                self.errors[index] = without_this_frame(error)
+            if self.hurry(self.errors.get(index)):
+                self.group.cancel_scope.cancel()
         except BaseException:
             broken = worst(strand.defects)
             if broken is not None:
                 self.errors[index] = broken
             raise
-        if self.hurry(self.errors.get(index)):
-            self.group.cancel_scope.cancel()
+        finally:
+            del self  # From Python 3.12 on a traceback keeps this frame, too: with the errors it would be a cycle.
 
     def ordered_errors(self) -> list[BaseException]:
         """Return what went wrong, lowest index first."""
@@ -148,16 +151,19 @@ async def _for_each(strand: Strand, eff: ForEach) -> Effect:
 
 async def _work(strand: Strand, branches: _Branches, pending: Iterator[tuple[int, Any]], eff: ForEach) -> None:
     """Take items from the shared iterator until none is left or something went wrong."""
-    for index, item in pending:
-        try:
-            effect = eff.function(item)
-        except (Exception, *STOPS) as defect:
-            branches.errors[index] = defect
-            branches.group.cancel_scope.cancel()
-        else:
-            await branches.run(strand.branch(strand.runtime), index, effect)
-        if branches.errors:
-            return
+    try:
+        for index, item in pending:
+            try:
+                effect = eff.function(item)
+            except (Exception, *STOPS) as defect:
+                branches.errors[index] = defect
+                branches.group.cancel_scope.cancel()
+            else:
+                await branches.run(strand.branch(strand.runtime), index, effect)
+            if branches.errors:
+                return
+    finally:
+        del branches  # As in `_Branches.run`.
 
 
 def _one_by_one(eff: ForEach) -> Generator[Effect, Any, tuple[Any, ...]]:
@@ -199,6 +205,7 @@ class _RunningFiber(Fiber[Any, Any]):
         finally:
             if self.exit is None or isinstance(self.exit, Cancelled):
                 self.scope.fibers.pop(self, None)
+            del self  # From Python 3.12 on a traceback keeps this frame, too: with the exit it would be a cycle.
 
     def _die(self, defect: BaseException) -> None:
         self.exit = Died(defect)

@@ -98,6 +98,7 @@ class Strand:
 
     `suspect` is the last cancellation that was thrown into a block: until it is confirmed, nothing that the block
     says afterwards is believed. `insisted`: a native one was asked for again, and has not arrived yet.
+    `said` is on its way from one function to the next: a frame that a traceback keeps alive must not hold an exit.
     `defects` are those that gave way to a cancellation: whoever ends it tells them.
     """
 
@@ -109,6 +110,7 @@ class Strand:
         "loopless",
         "machine",
         "runtime",
+        "said",
         "scope",
         "stack",
         "suspect",
@@ -127,6 +129,12 @@ class Strand:
         self.baseline = 0
         self.insisted = False
         self.loopless = loopless
+        self.said: Any = None
+
+    def told(self) -> Any:
+        """Return what was said, and forget it."""
+        said, self.said = self.said, None
+        return said
 
     def enclosing_scope(self) -> Scope:
         """Return the scope around the current instruction; the first call opens one around the whole strand."""

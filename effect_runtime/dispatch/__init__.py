@@ -19,6 +19,9 @@ from effect_runtime.dispatch._home import entries_of as entries_of
 from effect_runtime.dispatch._home import reactions_of as reactions_of
 from effect_runtime.dispatch._nesting import atomic as atomic
 from effect_runtime.dispatch._ports import (
+    Agenda,
+    AgendaEntry,
+    AgendaItem,
     Answer,
     AuditEntry,
     Ledger,
@@ -27,6 +30,7 @@ from effect_runtime.dispatch._ports import (
     UnitOfWork,
     UnitStore,
 )
+from effect_runtime.dispatch._ports import DeadLetter as DeadLetter
 from effect_runtime.dispatch._refused import (
     CommandIdReused,
     CommitUnknown,
@@ -58,6 +62,9 @@ from effect_runtime.dispatch._verification import context_faults as context_faul
 
 __all__ = [
     "Access",
+    "Agenda",
+    "AgendaEntry",
+    "AgendaItem",
     "Answer",
     "AuditEntry",
     "Binding",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from attrs import frozen
 from typing_extensions import TypeVar
@@ -43,12 +43,114 @@ class Answer:
 
 
 @frozen(kw_only=True)
+class DeadLetter:
+    """A message that could not be handled: its bytes, where it was going, and every attempt's error.
+
+    `side` tells who gave up: the relay (`outbox`), the subscription (`inbox`) or the agenda. `destination` is then a
+    subscription's id, or the title of an after-commit handler or due command. `blocks`: its key waits for it.
+    `recording` holds the operations of its last attempt, encoded and bounded, where there was one.
+    """
+
+    id: str
+    side: Literal["outbox", "inbox", "agenda"]
+    destination: str
+    topic: str | None
+    key: str | None
+    sequence: int | None
+    event: str | None
+    type: str | None
+    body: bytes
+    cause: str
+    history: tuple[str, ...]
+    attempts: int
+    blocks: bool
+    at: datetime
+    state: Literal["dead", "replayed", "discarded"] = "dead"
+    recording: bytes | None = None
+
+
+@frozen(kw_only=True)
+class AgendaItem:
+    """Work that a unit of work leaves for later in its own context.
+
+    `reaction` is the title of what takes it: an after-commit handler, or the handler of a due command. `envelope`
+    carries the event or the command under its stored identity; its `id` is the item's own, its `topic` the name of
+    the queue, and its `key` the lane. `due`: not before this moment on the store's clock; None is at once.
+    """
+
+    reaction: str
+    envelope: Envelope
+    due: datetime | None = None
+
+
+@frozen(kw_only=True)
+class AgendaEntry:
+    """An item as the agenda holds it.
+
+    `token` grows with each loan; `due` is None behind another item of its lane, and the end of the lease while it is
+    lent. `since` is when it was added.
+    """
+
+    item: AgendaItem
+    since: datetime
+    due: datetime | None
+    attempts: int = 0
+    history: tuple[str, ...] = ()
+    token: int = 0
+    is_lent: bool = False
+
+
+class Agenda(Protocol):
+    """The agenda of one store inside one unit of work: every method reads and writes in its transaction.
+
+    1. Items of one lane, which is one key of one reaction, become due one after another, in the order in which they
+       were added: an item has no due time before the one in front of it has ended.
+    2. `take` ends an item that is lent under `token`: it is removed, and in the same step the next of its lane becomes
+       due, at its own due time. False for a loan that is stale: lent on, cancelled, rescheduled or ended. Then
+       nothing is written.
+    3. `retry` and `bury` end a loan in the same way, by the same rule: `retry` keeps the item with one attempt more,
+       at the head of its lane; `bury` removes it and stores the dead letter.
+    4. `cancel` removes an item, lent or not; `reschedule` gives it another due time, with its attempts forgotten, and
+       makes loans of it stale. False when there is no such item any more.
+    """
+
+    async def add(self, item: AgendaItem) -> None:
+        """Add an item; an id that is there already is left as it is."""
+        ...
+
+    async def find(self, id: str) -> AgendaEntry | None:
+        """Read one entry."""
+        ...
+
+    async def take(self, id: str, token: int) -> bool:
+        """End a loan with success."""
+        ...
+
+    async def retry(self, id: str, token: int, *, due: datetime, error: str) -> bool:
+        """End a loan with a failure after which the item is tried again."""
+        ...
+
+    async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:
+        """End a loan with a dead letter."""
+        ...
+
+    async def cancel(self, id: str) -> bool:
+        """Remove an item."""
+        ...
+
+    async def reschedule(self, id: str, due: datetime) -> bool:
+        """Give an item another due time."""
+        ...
+
+
+@frozen(kw_only=True)
 class Ledger:
     """Everything a commit adds beside the user's own rows, written as the transaction's last statement."""
 
     audit: AuditEntry | None = None
     answer: Answer | None = None
     events: tuple[Envelope, ...] = ()
+    agenda: tuple[AgendaItem, ...] = ()
 
 
 class UnitOfWork(Protocol[S_co]):
@@ -76,6 +178,11 @@ class UnitOfWork(Protocol[S_co]):
     @property
     def is_open(self) -> bool:
         """Tell whether the transaction has been opened and has not ended."""
+        ...
+
+    @property
+    def agenda(self) -> Agenda:
+        """Return the agenda inside this transaction."""
         ...
 
     async def begin(self) -> None:

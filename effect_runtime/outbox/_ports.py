@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
-from effect_runtime.dispatch import UnitOfWork
+from effect_runtime.dispatch import AgendaEntry, DeadLetter, UnitOfWork
 from effect_runtime.integration import Envelope
 
 
@@ -152,30 +152,6 @@ class Waiting:
     replayed: bool = False
 
 
-@frozen(kw_only=True)
-class DeadLetter:
-    """An event that could not be handled: its bytes, where it was going, and every attempt's error.
-
-    `side` tells who gave up: the relay (`outbox`) or the subscription (`inbox`). `blocks`: its key waits for it.
-    """
-
-    id: str
-    side: Literal["outbox", "inbox"]
-    destination: str
-    topic: str | None
-    key: str | None
-    sequence: int | None
-    event: str | None
-    type: str | None
-    body: bytes
-    cause: str
-    history: tuple[str, ...]
-    attempts: int
-    blocks: bool
-    at: datetime
-    state: Literal["dead", "replayed", "discarded"] = "dead"
-
-
 class Inbox(Protocol):
     """The inbox of one context, inside one unit of work: every method reads and writes in its transaction.
 
@@ -270,4 +246,37 @@ class DeadLetterStore(Protocol):
         free a blocked key's successors, in order: after a replay they stay behind the head until it is settled.
         Returns False when it was not `dead` any more.
         """
+        ...
+
+
+class AgendaStore(Protocol):
+    """The agenda outside a unit: what its workers poll.
+
+    1. An entry is lent to one owner until its lease ends on the store's clock; each loan has a larger token.
+    2. Only entries that are due are lent, earliest due first; of a lane that is its head.
+    3. Reactions that are not asked for are left alone: another process of the same store may know them.
+    """
+
+    async def claim_agenda(
+        self, *, owner: str, limit: int, lease: timedelta, reactions: Sequence[str]
+    ) -> tuple[AgendaEntry, ...]:
+        """Lend up to `limit` due entries of these reactions."""
+        ...
+
+    async def next_agenda(self, reactions: Sequence[str]) -> datetime | None:
+        """Return when the next entry of these is due or its lease ends; None when none will be."""
+        ...
+
+    async def agenda_backlog(self, reactions: Sequence[str] | None, *, limit: int) -> int:
+        """Count entries of these reactions, or of all, counting no further than `limit`."""
+        ...
+
+    async def agenda_entries(
+        self, reactions: Sequence[str] | None = None, *, limit: int = 100, after: str | None = None
+    ) -> tuple[AgendaEntry, ...]:
+        """List entries in the order of adding, beginning behind the entry with the id `after`; for operators."""
+        ...
+
+    async def agenda_reactions(self) -> tuple[str, ...]:
+        """Return every reaction that has an entry: those that no process knows are stuck."""
         ...

@@ -30,7 +30,6 @@ from effect_runtime.dispatch._ports import (
     UnitOfWork,
     UnitStore,
 )
-from effect_runtime.dispatch._ports import DeadLetter as DeadLetter
 from effect_runtime.dispatch._refused import (
     CommandIdReused,
     CommitUnknown,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from attrs import frozen
 from typing_extensions import TypeVar
@@ -40,33 +40,6 @@ class Answer:
     command_id: str
     fingerprint: bytes
     body: bytes
-
-
-@frozen(kw_only=True)
-class DeadLetter:
-    """A message that could not be handled: its bytes, where it was going, and every attempt's error.
-
-    `side` tells who gave up: the relay (`outbox`), the subscription (`inbox`) or the agenda. `destination` is then a
-    subscription's id, or the title of an after-commit handler or due command. `blocks`: its key waits for it.
-    `recording` holds the operations of its last attempt, encoded and bounded, where there was one.
-    """
-
-    id: str
-    side: Literal["outbox", "inbox", "agenda"]
-    destination: str
-    topic: str | None
-    key: str | None
-    sequence: int | None
-    event: str | None
-    type: str | None
-    body: bytes
-    cause: str
-    history: tuple[str, ...]
-    attempts: int
-    blocks: bool
-    at: datetime
-    state: Literal["dead", "replayed", "discarded"] = "dead"
-    recording: bytes | None = None
 
 
 @frozen(kw_only=True)
@@ -105,12 +78,7 @@ class Agenda(Protocol):
 
     1. Items of one lane, which is one key of one reaction, become due one after another, in the order in which they
        were added: an item has no due time before the one in front of it has ended.
-    2. `take` ends an item that is lent under `token`: it is removed, and in the same step the next of its lane becomes
-       due, at its own due time. False for a loan that is stale: lent on, cancelled, rescheduled or ended. Then
-       nothing is written.
-    3. `retry` and `bury` end a loan in the same way, by the same rule: `retry` keeps the item with one attempt more,
-       at the head of its lane; `bury` removes it and stores the dead letter.
-    4. `cancel` removes an item, lent or not; `reschedule` gives it another due time, with its attempts forgotten, and
+    2. `cancel` removes an item, lent or not; `reschedule` gives it another due time, with its attempts forgotten, and
        makes loans of it stale. False when there is no such item any more.
     """
 
@@ -120,18 +88,6 @@ class Agenda(Protocol):
 
     async def find(self, id: str) -> AgendaEntry | None:
         """Read one entry."""
-        ...
-
-    async def take(self, id: str, token: int) -> bool:
-        """End a loan with success."""
-        ...
-
-    async def retry(self, id: str, token: int, *, due: datetime, error: str) -> bool:
-        """End a loan with a failure after which the item is tried again."""
-        ...
-
-    async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:
-        """End a loan with a dead letter."""
         ...
 
     async def cancel(self, id: str) -> bool:

@@ -20,6 +20,8 @@ from effect_runtime.outbox._interpreters import (
 from effect_runtime.outbox._lanes import LANE, LaneEvent, LaneState, RelayPolicy
 from effect_runtime.outbox._ports import (
     Address,
+    AgendaStore,
+    AgendaUnit,
     Claimed,
     DeadLetter,
     DeadLetterStore,
@@ -28,6 +30,7 @@ from effect_runtime.outbox._ports import (
     InboxStore,
     InboxUnit,
     Lane,
+    LentAgenda,
     RelayStore,
     Route,
     Settlement,
@@ -47,6 +50,8 @@ __all__ = [
     "Address",
     "Admission",
     "Admit",
+    "AgendaStore",
+    "AgendaUnit",
     "Blocked",
     "Breaker",
     "BreakerEvent",
@@ -75,6 +80,7 @@ __all__ = [
     "Lane",
     "LaneEvent",
     "LaneState",
+    "LentAgenda",
     "OutboxInterpreter",
     "Pace",
     "Partition",

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
-from effect_runtime.dispatch import AgendaEntry, DeadLetter, UnitOfWork
+from effect_runtime.dispatch import Agenda, AgendaEntry, UnitOfWork
 from effect_runtime.integration import Envelope
 
 
@@ -152,6 +152,33 @@ class Waiting:
     replayed: bool = False
 
 
+@frozen(kw_only=True)
+class DeadLetter:
+    """A message that could not be handled: its bytes, where it was going, and every attempt's error.
+
+    `side` tells who gave up: the relay (`outbox`), the subscription (`inbox`) or the agenda. `destination` is then a
+    subscription's id, or the title of an after-commit handler or due command. `blocks`: its key waits for it.
+    `recording` holds the operations of its last attempt, encoded and bounded, where there was one.
+    """
+
+    id: str
+    side: Literal["outbox", "inbox", "agenda"]
+    destination: str
+    topic: str | None
+    key: str | None
+    sequence: int | None
+    event: str | None
+    type: str | None
+    body: bytes
+    cause: str
+    history: tuple[str, ...]
+    attempts: int
+    blocks: bool
+    at: datetime
+    state: Literal["dead", "replayed", "discarded"] = "dead"
+    recording: bytes | None = None
+
+
 class Inbox(Protocol):
     """The inbox of one context, inside one unit of work: every method reads and writes in its transaction.
 
@@ -249,6 +276,38 @@ class DeadLetterStore(Protocol):
         ...
 
 
+class LentAgenda(Agenda, Protocol):
+    """The agenda inside a unit, for whoever borrowed an entry.
+
+    1. `take` ends a loan with success: the item is removed, and in the same step the next of its lane becomes due, at
+       its own due time.
+    2. `retry` keeps the item, with one attempt more and at the head of its lane; `bury` removes it, as `take` does, and
+       stores the dead letter.
+    3. Each is False for a loan that is stale: lent on, cancelled, rescheduled or ended. Then nothing is written.
+    """
+
+    async def take(self, id: str, token: int) -> bool:
+        """End a loan with success."""
+        ...
+
+    async def retry(self, id: str, token: int, *, due: datetime, error: str) -> bool:
+        """End a loan with a failure after which the item is tried again."""
+        ...
+
+    async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:
+        """End a loan with a dead letter."""
+        ...
+
+
+class AgendaUnit(UnitOfWork[object], Protocol):
+    """A unit of work whose agenda can end loans."""
+
+    @property
+    def agenda(self) -> LentAgenda:
+        """Return the agenda inside this transaction."""
+        ...
+
+
 class AgendaStore(Protocol):
     """The agenda outside a unit: what its workers poll.
 
@@ -256,6 +315,10 @@ class AgendaStore(Protocol):
     2. Only entries that are due are lent, earliest due first; of a lane that is its head.
     3. Reactions that are not asked for are left alone: another process of the same store may know them.
     """
+
+    def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[AgendaUnit]:
+        """Give one unit of work with its agenda."""
+        ...
 
     async def claim_agenda(
         self, *, owner: str, limit: int, lease: timedelta, reactions: Sequence[str]

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 import effect_runtime
+from tests.docs.life_cycles import life_cycles_page
 from tests.docs.messages import messages_page
 from tests.docs.pages import ROOT
 
@@ -52,7 +53,7 @@ class Entry:
 def pages() -> dict[str, str]:
     """Return the text of every generated page by file name."""
     made = {f"{title}.md": chapter_page(title, doors) for title, doors in CHAPTERS.items()}
-    return {"index.md": index_page(), "messages.md": messages_page(), **made}
+    return {"index.md": index_page(), "life-cycles.md": life_cycles_page(), "messages.md": messages_page(), **made}
 
 
 def index_page() -> str:
@@ -65,7 +66,8 @@ def index_page() -> str:
 
 Every public name, from the docstrings. [Names of daily use](names.md) come from `effect_runtime` itself; every other
 name has one door, the one its page names. What begins with an underscore is nobody's promise.
-[Messages](messages.md) shows what each configuration fault prints.
+[Messages](messages.md) shows what each configuration fault prints, [life cycles](life-cycles.md) what lanes, events and
+breakers go through.
 
 | Page | Import from | What it holds |
 |---|---|---|

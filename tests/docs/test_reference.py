@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.docs.life_cycles import tables
 from tests.docs.pages import ROOT, pages
 from tests.docs.reference import CHAPTERS, FOLDER
 from tests.docs.reference import pages as reference_pages
@@ -61,3 +62,10 @@ def _anchors(page: Path) -> set[str]:
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     titles = (match["title"].lower() for match in HEADING.finditer(text))
     return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def test_every_transition_table_of_the_library_is_drawn() -> None:
+    """The lane, the event of a subscription and the breaker have a diagram each, and so will the next table."""
+    assert {"outbox.BREAKER", "outbox.EVENT", "outbox.LANE"} <= set(tables())
+    page = REFERENCE["life-cycles.md"]
+    assert [name for name in tables() if f"## `effect_runtime.{name}`" not in page] == []

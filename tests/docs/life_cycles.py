@@ -31,8 +31,8 @@ def life_cycles_page() -> str:
     """Return the page of all life cycles."""
     parts = [
         "# Reference: life cycles\n\n"
-        "What the library's longer-lived things go through. Each diagram is drawn from the table that the code looks its\n"
-        "next state up in, or that its tests walk; what has no arrow cannot happen.\n\n"
+        "What the library's longer-lived things go through. Each diagram is drawn from the table that the code looks\n"
+        "its next state up in, or that its tests walk; what has no arrow cannot happen.\n\n"
         "Written by `python -m tests.docs.reference`; a test holds it to the source.\n"
     ]
     parts.extend(_section(name, table) for name, table in tables().items())

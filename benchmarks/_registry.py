@@ -113,7 +113,7 @@ PEERS = (
     _against("effect, synchronous service", "effect", "effect", 3_000),
 )
 
-MEMORY = tuple(
+BINDS = tuple(
     Workload(
         name=f"million-binds-{side}",
         claim=f"peak memory of running a million binds nested to the {side}, over the value itself",
@@ -128,6 +128,23 @@ MEMORY = tuple(
         rounds=3,
     )
     for side in ("left", "right")
+)
+
+MEMORY = (
+    *BINDS,
+    Workload(
+        name="suspended-fiber",
+        claim="memory of one forked fiber that waits in a service operation, against a task that waits for the same",
+        unit="bytes",
+        peer="anyio task group",
+        ours=Side("benchmarks._memory:measure_fibers"),
+        theirs=Side("benchmarks._memory:measure_tasks"),
+        target=_at_most(2, 1.5),
+        count=10_000,
+        expected=itself,
+        chapter="memory",
+        rounds=3,
+    ),
 )
 
 IMPORT = (
@@ -214,4 +231,21 @@ DURABLE = (
     ),
 )
 
-WORKLOADS = {each.name: each for each in (*INTERPRETER, *PEERS, *MEMORY, *IMPORT, *DURABLE)}
+BACKLOG = tuple(
+    Workload(
+        name=f"backlog-{length.replace('_', '-')}",
+        claim=f"events a second that a relay takes from a backlog of {words} on SQLite, against one of a thousand",
+        unit="/s",
+        peer="the same, a thousand waiting",
+        ours=Side(f"benchmarks._backlog:measure_{length}"),
+        theirs=Side("benchmarks._backlog:measure_thousand"),
+        target=Target(0.8, "higher", stretch=0.95),
+        count=1_000,
+        expected=itself,
+        chapter="durable",
+        rounds=rounds,
+    )
+    for length, words, rounds in (("hundred_thousand", "a hundred thousand", 5), ("million", "a million", 3))
+)
+
+WORKLOADS = {each.name: each for each in (*INTERPRETER, *PEERS, *MEMORY, *IMPORT, *DURABLE, *BACKLOG)}

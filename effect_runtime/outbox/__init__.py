@@ -5,10 +5,11 @@ The stores are public modules to import on purpose: `effect_runtime.outbox.memor
 
 from __future__ import annotations
 
+from effect_runtime.outbox._agenda import AGENDA, AgendaState, AgendaStep
 from effect_runtime.outbox._breaker import BREAKER, Breaker, BreakerEvent, BreakerState
 from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, Partition
 from effect_runtime.outbox._dead_letters import DISCARDED, DeadLetters
-from effect_runtime.outbox._health import Blocked, DeliveryStore, Gap, Health, health
+from effect_runtime.outbox._health import Blocked, DeliveryStore, DeliveryUnit, Gap, Health, health
 from effect_runtime.outbox._inbox import EVENT, Admission, EventState, EventStep
 from effect_runtime.outbox._inlet import Admit, Deliver, Inlet, SubscriptionDispatch, inlet_of
 from effect_runtime.outbox._interpreters import (
@@ -43,6 +44,7 @@ from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._worker import ConsumerStore
 
 __all__ = [
+    "AGENDA",
     "BREAKER",
     "DISCARDED",
     "EVENT",
@@ -50,6 +52,8 @@ __all__ = [
     "Address",
     "Admission",
     "Admit",
+    "AgendaState",
+    "AgendaStep",
     "AgendaStore",
     "AgendaUnit",
     "Blocked",
@@ -66,6 +70,7 @@ __all__ = [
     "DeadLetters",
     "Deliver",
     "DeliveryStore",
+    "DeliveryUnit",
     "EventState",
     "EventStep",
     "ForbiddenInterpreter",

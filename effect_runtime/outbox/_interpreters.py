@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from effect_runtime.errors import PublishForbidden
 from effect_runtime.integration import Envelope, Transport, encode_message
+from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._wake import Wake
 
 
@@ -49,7 +50,7 @@ class ImmediateInterpreter:
     transport: Transport
     destinations: Callable[[str], Sequence[str]]
     lost: int = field(default=0, init=False)
-    last_error: Exception | None = field(default=None, init=False)
+    last_error: BaseException | None = field(default=None, init=False)
 
     @property
     def durable(self) -> bool:
@@ -66,7 +67,9 @@ class ImmediateInterpreter:
             for destination in self.destinations(envelope.topic):
                 try:
                     await self.transport.publish(destination, encode_message(envelope))
-                except Exception as error:  # the commit stands, so this must not look like its failure
+                except BaseException as error:  # the commit stands, so this must not look like its failure
+                    if not isinstance(error, Exception) and not is_stray(error):
+                        raise
                     self.lost += 1
                     self.last_error = error
 

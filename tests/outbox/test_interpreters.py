@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from effect_runtime.dispatch import TransportInterpreter
@@ -55,6 +57,27 @@ async def test_immediate_counts_what_it_loses() -> None:
     await interpreter.committed(EVENTS)
     assert interpreter.lost == 2
     assert str(interpreter.last_error).startswith("Destination 'nobody' is unavailable")
+
+
+async def test_a_cancellation_that_nobody_asked_for_costs_immediate_one_event_and_not_its_caller(
+    anyio_backend_name: str,
+) -> None:
+    """A subscriber that awaits a cancelled future must not cancel a caller whose command has committed."""
+    if anyio_backend_name != "asyncio":
+        pytest.skip("trio has no futures that somebody else can cancel")
+    wire, seen = InProcess(), []
+
+    async def receive(message: Message) -> None:
+        seen.append(decode_message(message).id)
+        if len(seen) == 1:
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+
+    interpreter = ImmediateInterpreter(wire, lambda topic: ("shop",))
+    async with wire.listening("shop", TOPIC, receive):
+        await interpreter.committed(EVENTS)
+    assert (seen, interpreter.lost) == (["dune-1", "dune-2"], 1)
 
 
 async def test_recording_keeps_what_was_committed() -> None:

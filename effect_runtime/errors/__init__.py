@@ -6,6 +6,7 @@ from effect_runtime.errors._codes import Code
 from effect_runtime.errors._delivering import (
     AlreadyListening,
     DeadLetterClosed,
+    DeadLetterNotReplayable,
     DeadLetterUnknown,
     DestinationUnavailable,
     MessageRejected,
@@ -94,6 +95,7 @@ __all__ = [
     "ConfigurationError",
     "ContextUnknown",
     "DeadLetterClosed",
+    "DeadLetterNotReplayable",
     "DeadLetterUnknown",
     "DestinationUnavailable",
     "DryRun",

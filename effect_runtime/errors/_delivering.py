@@ -102,6 +102,21 @@ class DeadLetterClosed(EffectRuntimeError):
         )
 
 
+class DeadLetterNotReplayable(EffectRuntimeError):
+    """Report a dead letter that keeps a description and no message: its queue held events in memory only."""
+
+    def __init__(self, id: str, *, destination: str) -> None:
+        super().__init__(id, destination)
+        self.id = id
+        self.destination = destination
+
+    def __str__(self) -> str:
+        return (
+            f"Dead letter {self.id!r} of {self.destination!r} cannot be replayed: it keeps no message, as its queue is "
+            "volatile. Discard it and do by hand what is missing; a queue with durable=True keeps messages."
+        )
+
+
 class PublishForbidden(EffectRuntimeError):
     """Report integration events where none may be published, for example in a query."""
 

@@ -6,6 +6,7 @@ Knows the ports and the loops that it looks at; it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,15 +14,33 @@ from attrs import field, frozen
 
 from effect_runtime.outbox._breaker import Breaker, BreakerState
 from effect_runtime.outbox._consumer import Consumer, Partition
-from effect_runtime.outbox._ports import Address, DeadLetter, DeadLetterStore, InboxStore, RelayStore, Waiting
+from effect_runtime.outbox._ports import (
+    Address,
+    AgendaStore,
+    AgendaUnit,
+    DeadLetter,
+    DeadLetterStore,
+    InboxStore,
+    InboxUnit,
+    RelayStore,
+    Waiting,
+)
 from effect_runtime.outbox._relay import Relay
 
 _LISTED: Final = 100
 """The most dead letters that a snapshot names."""
 
 
-class DeliveryStore(RelayStore, InboxStore, DeadLetterStore, Protocol):
-    """One open store with all that delivery needs: its three ports share one transaction."""
+class DeliveryUnit(InboxUnit, AgendaUnit, Protocol):
+    """A unit of work whose store keeps inbox and agenda."""
+
+
+class DeliveryStore(RelayStore, InboxStore, AgendaStore, DeadLetterStore, Protocol):
+    """One open store with all that delivery needs: its ports share one transaction."""
+
+    def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[DeliveryUnit]:
+        """Give one unit of work with its inbox and its agenda."""
+        ...
 
 
 @frozen

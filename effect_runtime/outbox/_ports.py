@@ -271,6 +271,8 @@ class DeadLetterStore(Protocol):
         Outbox side: replayed makes the head due again with no attempts spent; discarded lets the lane go on without it.
         Inbox side: replayed holds the event for retry, due at once and marked `replayed`; discarded settles it. Both
         free a blocked key's successors, in order: after a replay they stay behind the head until it is settled.
+        Agenda side: replayed puts the item back, due at once, with no attempts and outside the order of its lane;
+        `errors.DeadLetterNotReplayable` for a letter that holds no message; discarded only closes it.
         Returns False when it was not `dead` any more.
         """
         ...
@@ -337,9 +339,12 @@ class AgendaStore(Protocol):
     async def agenda_entries(
         self, reactions: Sequence[str] | None = None, *, limit: int = 100, after: str | None = None
     ) -> tuple[AgendaEntry, ...]:
-        """List entries in the order of adding, beginning behind the entry with the id `after`; for operators."""
+        """List entries in the order of adding, beginning behind the entry with the id `after`; for operators.
+
+        From the beginning when that entry has ended: whoever ends what is listed need not remember a place.
+        """
         ...
 
     async def agenda_reactions(self) -> tuple[str, ...]:
-        """Return every reaction that has an entry: those that no process knows are stuck."""
+        """Return every reaction that has an entry, by name: those that no process knows are stuck."""
         ...

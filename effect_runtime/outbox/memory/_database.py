@@ -1,4 +1,4 @@
-"""All tables of one memory store, and the index that finds due lanes without looking at the others.
+"""All tables of one memory store, and the indexes that find what is due without looking at the rest.
 
 Knows how rows are shaped; what they mean is decided beside it, in lanes, inbox and letters.
 """
@@ -13,6 +13,7 @@ from attrs import frozen
 
 from effect_runtime.dispatch import AuditEntry
 from effect_runtime.integration import Envelope
+from effect_runtime.outbox._agenda_rows import AgendaRow
 from effect_runtime.outbox._lending import LaneRow
 from effect_runtime.outbox._ports import DeadLetter, Lane, Waiting
 from effect_runtime.outbox.memory._tables import Journal, Table
@@ -60,6 +61,55 @@ class DueLanes:
 
 
 @final
+class DueEntries:
+    """Entries of the agenda by due time. Holds one for each state an entry ever had, as `DueLanes` does."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[tuple[datetime, int, str]]] = {}
+
+    def changed(self, row: AgendaRow) -> None:
+        """Take in a new state of an entry."""
+        if row.due is not None:
+            heapq.heappush(self._heaps.setdefault(row.item.reaction, []), (row.due, row.number, row.id))
+
+    def head(self, reaction: str, agenda: Table[str, AgendaRow]) -> AgendaRow | None:
+        """Return the entry of one reaction that is due first; it stays the head until it changes."""
+        heap = self._heaps.get(reaction, [])
+        while heap:
+            due, number, id = heap[0]
+            row = agenda.rows.get(id)
+            if row is not None and (row.due, row.number) == (due, number):
+                return row
+            heapq.heappop(heap)
+        return None
+
+
+@final
+class QueuedEntries:
+    """Entries that stand behind another of their lane, in the order of adding; what is not true any more is dropped."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[tuple[str, str], list[tuple[int, str]]] = {}
+
+    def changed(self, row: AgendaRow) -> None:
+        """Take in a new state of an entry."""
+        if row.line is not None and row.due is None:
+            heapq.heappush(self._heaps.setdefault(row.line, []), (row.number, row.id))
+
+    def first(self, line: tuple[str, str], agenda: Table[str, AgendaRow]) -> AgendaRow | None:
+        """Return the entry that has stood behind another for longest."""
+        heap = self._heaps.get(line, [])
+        while heap:
+            number, id = heap[0]
+            row = agenda.rows.get(id)
+            if row is not None and row.due is None and row.number == number:
+                return row
+            heapq.heappop(heap)
+        self._heaps.pop(line, None)
+        return None
+
+
+@final
 class Database:
     """Everything that one memory store holds, owned by its `MemoryStore`."""
 
@@ -79,8 +129,13 @@ class Database:
         self.waiting: Table[tuple[str, str], Waiting] = Table(self.journal)
         self.lines: Table[tuple[str, str, str], tuple[tuple[int, str], ...]] = Table(self.journal)
         self.letters: Table[str, DeadLetter] = Table(self.journal)
+        self.entries = DueEntries()
+        self.queued = QueuedEntries()
+        self.agenda: Table[str, AgendaRow] = Table(self.journal, self._agenda_changed)
+        self.heads: Table[tuple[str, str], str] = Table(self.journal)
         self._users: dict[str, Table[Any, Any]] = {}
         self._lanes_made = 0
+        self._entries_made = 0
 
     def users(self, name: str) -> Table[Any, Any]:
         """Return a user's table by its name, made when it is asked for the first time."""
@@ -92,3 +147,12 @@ class Database:
         """Return a number for a new lane."""
         self._lanes_made += 1
         return self._lanes_made
+
+    def next_entry(self) -> int:
+        """Return a number for a new entry of the agenda."""
+        self._entries_made += 1
+        return self._entries_made
+
+    def _agenda_changed(self, _id: str, row: AgendaRow) -> None:
+        self.entries.changed(row)
+        self.queued.changed(row)

@@ -12,11 +12,11 @@ from typing import Literal, TypeVar, final
 
 from attrs import evolve
 
-from effect_runtime.dispatch import Answer, AuditEntry
+from effect_runtime.dispatch import AgendaEntry, Answer, AuditEntry
 from effect_runtime.errors import StoreClosed, UnitEnded
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting
-from effect_runtime.outbox.memory import _inbox, _lanes
+from effect_runtime.outbox.memory import _agenda, _inbox, _lanes
 from effect_runtime.outbox.memory._database import Database
 from effect_runtime.outbox.memory._session import MemoryReadSession
 from effect_runtime.outbox.memory._unit import MemoryUnit
@@ -186,6 +186,42 @@ class OpenMemory:
         waiting = self._database.journal.committed(self._database.waiting)
         return _inbox.stale_gaps(waiting, before=self._host.time.now() - older_than)
 
+    async def claim_agenda(
+        self, *, owner: str, limit: int, lease: timedelta, reactions: Sequence[str]
+    ) -> tuple[AgendaEntry, ...]:
+        """Lend up to `limit` due entries of these reactions; when none is due, nothing is written."""
+        due = await self.next_agenda(reactions)
+        if due is None or due > self._host.time.now():
+            return ()
+        return await self._write(
+            lambda: _agenda.claim(
+                self._database, owner=owner, limit=limit, lease=lease, reactions=reactions, now=self._host.time.now()
+            )
+        )
+
+    async def next_agenda(self, reactions: Sequence[str]) -> datetime | None:
+        """Return when the next entry of these is due or its lease ends; None when none will be."""
+        self._expect_open()
+        return _agenda.next_due(self._database, reactions)
+
+    async def agenda_backlog(self, reactions: Sequence[str] | None, *, limit: int) -> int:
+        """Count entries of these reactions, or of all, counting no further than `limit`."""
+        self._expect_open()
+        return _agenda.backlog(self._database.journal.committed(self._database.agenda), reactions, limit=limit)
+
+    async def agenda_entries(
+        self, reactions: Sequence[str] | None = None, *, limit: int = 100, after: str | None = None
+    ) -> tuple[AgendaEntry, ...]:
+        """List entries in the order of adding."""
+        self._expect_open()
+        agenda = self._database.journal.committed(self._database.agenda)
+        return _agenda.entries(agenda, reactions, limit=limit, after=after)
+
+    async def agenda_reactions(self) -> tuple[str, ...]:
+        """Return every reaction that has an entry, by name."""
+        self._expect_open()
+        return _agenda.reactions(self._database.journal.committed(self._database.agenda))
+
     async def dead_letters(
         self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
     ) -> tuple[DeadLetter, ...]:
@@ -207,7 +243,7 @@ class OpenMemory:
             if letter is None or letter.state != "dead":
                 return False
             self._database.letters[id] = evolve(letter, state=state)
-            side = _lanes if letter.side == "outbox" else _inbox
+            side = {"outbox": _lanes, "inbox": _inbox, "agenda": _agenda}[letter.side]
             side.close(self._database, letter, replay=state == "replayed", now=now)
             return True
 

@@ -10,7 +10,8 @@ from effect_runtime.errors import EventTooLarge, SavepointGone, StoreConflict, U
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Address, DeadLetter, InboxState, Waiting
-from effect_runtime.outbox.memory import _inbox, _lanes
+from effect_runtime.outbox.memory import _agenda, _inbox, _lanes
+from effect_runtime.outbox.memory._agenda_unit import MemoryAgenda
 from effect_runtime.outbox.memory._database import Database, Remembered
 from effect_runtime.outbox.memory._session import MemorySession
 
@@ -40,6 +41,11 @@ class MemoryUnit:
     def inbox(self) -> MemoryInbox:
         """Return the inbox inside this unit."""
         return self._inbox
+
+    @property
+    def agenda(self) -> MemoryAgenda:
+        """Return the agenda inside this unit."""
+        return MemoryAgenda(self._begun)
 
     @property
     def is_open(self) -> bool:
@@ -119,6 +125,8 @@ class MemoryUnit:
             if len(event.data) > self._event_limit:
                 raise EventTooLarge(event.id, type=event.type, size=len(event.data), limit=self._event_limit)
         events = tuple(_lanes.publish(database, event, now=now) for event in ledger.events)
+        for item in ledger.agenda:
+            _agenda.add(database, item, now=now)
         if ledger.audit is not None:
             database.audit[len(database.audit)] = ledger.audit
         if ledger.answer is not None:
@@ -134,6 +142,10 @@ class MemoryUnit:
     def _expect_open(self, used: str) -> None:
         if not self._open:
             raise UnitEnded(self._store, used=used)
+
+    async def _begun(self) -> tuple[Database, datetime]:
+        await self.begin()
+        return self._database, self._host.time.now()
 
     def tables(self) -> tuple[Database, datetime]:
         """Return the tables and the store's time to the inbox of this unit."""

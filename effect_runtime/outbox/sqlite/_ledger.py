@@ -1,4 +1,4 @@
-"""The last statements of a unit: audit, numbered events on their lanes, and the answer under its command id.
+"""The last statements of a unit: audit, numbered events on their lanes, agenda, and the answer under its command id.
 
 Steps on a connection, made inside the unit's own transaction. Blocking; time is an argument.
 """
@@ -11,6 +11,7 @@ from datetime import datetime
 from effect_runtime.dispatch import Answer, AuditEntry, Ledger
 from effect_runtime.errors import EventTooLarge, StoreConflict
 from effect_runtime.integration import Envelope
+from effect_runtime.outbox.sqlite import _agenda
 from effect_runtime.outbox.sqlite._moment import micros, moment
 from effect_runtime.outbox.sqlite._record import write_envelope
 
@@ -30,6 +31,8 @@ def write_ledger(
             raise EventTooLarge(event.id, type=event.type, size=len(event.data), limit=event_limit)
     at = micros(now)
     events = tuple(_publish(connection, event, at) for event in ledger.events)
+    if ledger.agenda:
+        _agenda.add(connection, ledger.agenda, now)
     if ledger.audit is not None:
         write_audit(connection, ledger.audit)
     if ledger.answer is not None:

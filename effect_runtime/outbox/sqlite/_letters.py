@@ -10,14 +10,15 @@ from effect_runtime.outbox.sqlite._moment import micros, moment
 from effect_runtime.outbox.sqlite._record import history_text, stored_history
 
 _COLUMNS: Final = (
-    "id, side, destination, topic, key, sequence, event, type, body, cause, history, attempts, blocks, at, state"
+    "id, side, destination, topic, key, sequence, event, type, body, cause, history, attempts, blocks, at, state,"
+    " recording"
 )
 
 
 def write_letter(connection: sqlite3.Connection, letter: DeadLetter) -> None:
     """Add a dead letter."""
     connection.execute(
-        f"INSERT INTO er_dead({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO er_dead({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             letter.id,
             letter.side,
@@ -34,14 +35,14 @@ def write_letter(connection: sqlite3.Connection, letter: DeadLetter) -> None:
             letter.blocks,
             micros(letter.at),
             letter.state,
+            letter.recording,
         ),
     )
 
 
 def _letter(columns: sqlite3.Row) -> DeadLetter:
-    (id, side, destination, topic, key, sequence, event, type, body, cause, history, attempts, blocks, at, state) = (
-        columns
-    )
+    (id, side, destination, topic, key, sequence, event, type, body, cause, history, attempts, blocks, at, state,
+     recording) = columns  # fmt: skip
     return DeadLetter(
         id=id,
         side=side,
@@ -58,6 +59,7 @@ def _letter(columns: sqlite3.Row) -> DeadLetter:
         blocks=bool(blocks),
         at=moment(at),
         state=state,
+        recording=recording,
     )
 
 

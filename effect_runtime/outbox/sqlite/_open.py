@@ -9,11 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Concatenate, Literal, ParamSpec, TypeVar, final
 
-from effect_runtime.dispatch import Answer, AuditEntry, Ledger
+from effect_runtime.dispatch import AgendaEntry, Answer, AuditEntry, Ledger
 from effect_runtime.errors import StoreClosed, TransactionLost
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting
-from effect_runtime.outbox.sqlite import _inbox, _lanes, _ledger, _letters
+from effect_runtime.outbox.sqlite import _agenda, _inbox, _lanes, _ledger, _letters
 from effect_runtime.outbox.sqlite._connection import down, expect_process
 from effect_runtime.outbox.sqlite._readers import Readers
 from effect_runtime.outbox.sqlite._session import SqliteReadSession, Statements
@@ -156,6 +156,34 @@ class OpenSqlite:
         """Return events held for a gap longer than this, for health reports."""
         return self._read(_inbox.stale_gaps, self._host.time.now() - older_than)
 
+    async def claim_agenda(
+        self, *, owner: str, limit: int, lease: timedelta, reactions: Sequence[str]
+    ) -> tuple[AgendaEntry, ...]:
+        """Lend up to `limit` due entries of these reactions; when none is due, nothing is written."""
+        due = self._read(_agenda.next_due, reactions)
+        now = self._host.time.now()
+        if due is None or due > now:
+            return ()
+        return await self._write(_agenda.claim, reactions, owner=owner, limit=limit, lease=lease, now=now)
+
+    async def next_agenda(self, reactions: Sequence[str]) -> datetime | None:
+        """Return when the next entry of these is due or its lease ends; None when none will be."""
+        return self._read(_agenda.next_due, reactions)
+
+    async def agenda_backlog(self, reactions: Sequence[str] | None, *, limit: int) -> int:
+        """Count entries of these reactions, or of all, counting no further than `limit`."""
+        return self._read(_agenda.backlog, reactions, limit=limit)
+
+    async def agenda_entries(
+        self, reactions: Sequence[str] | None = None, *, limit: int = 100, after: str | None = None
+    ) -> tuple[AgendaEntry, ...]:
+        """List entries in the order of adding."""
+        return self._read(_agenda.entries, reactions, limit=limit, after=after)
+
+    async def agenda_reactions(self) -> tuple[str, ...]:
+        """Return every reaction that has an entry, by name."""
+        return self._read(_agenda.reactions)
+
     async def dead_letters(
         self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
     ) -> tuple[DeadLetter, ...]:
@@ -239,6 +267,6 @@ def _close_letter(
     letter = _letters.mark_closed(connection, id, state)
     if letter is None:
         return False
-    side = _lanes if letter.side == "outbox" else _inbox
+    side = {"outbox": _lanes, "inbox": _inbox, "agenda": _agenda}[letter.side]
     side.close(connection, letter, replay=state == "replayed", now=now)
     return True

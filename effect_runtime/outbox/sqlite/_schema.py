@@ -1,7 +1,7 @@
 """The library's own tables, as migrations. A step that was released is never edited; a change is a new step.
 
-Times are microseconds since 1970. A lane or a waiting row that is lent has the end of its lease as `due`, so that one
-partial index finds all that may be lent, in order, without touching the backlog behind the heads.
+Times are microseconds since 1970. A lane, a waiting row or an entry of the agenda that is lent has the end of its lease
+as `due`, so that one partial index finds all that may be lent, in order, without touching what stands behind the heads.
 """
 
 from __future__ import annotations
@@ -65,8 +65,25 @@ _INBOX: Final = (
     "CREATE INDEX er_dead_state ON er_dead(state, position)",
 )
 
+_AGENDA: Final = (
+    """CREATE TABLE er_agenda(
+        position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, key TEXT, sequence INTEGER,
+        source TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL, time INTEGER NOT NULL,
+        correlation TEXT NOT NULL, causation TEXT, traceparent TEXT, tracestate TEXT, tenant TEXT, data BLOB NOT NULL,
+        reaction TEXT NOT NULL, not_before INTEGER, lane TEXT, since INTEGER NOT NULL, due INTEGER,
+        attempts INTEGER NOT NULL DEFAULT 0, history TEXT NOT NULL DEFAULT '[]', owner TEXT,
+        token INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX er_agenda_due ON er_agenda(reaction, due) WHERE due IS NOT NULL",
+    "CREATE INDEX er_agenda_lane ON er_agenda(reaction, lane) WHERE lane IS NOT NULL",
+    "CREATE INDEX er_agenda_reaction ON er_agenda(reaction)",
+)
+
+_RECORDINGS: Final = ("ALTER TABLE er_dead ADD COLUMN recording BLOB",)
+
 SCHEMA: Final = (
     Migration(1, "units of work", _UNITS, owner="effect_runtime"),
     Migration(2, "outbox", _OUTBOX, owner="effect_runtime"),
     Migration(3, "inbox and dead letters", _INBOX, owner="effect_runtime"),
+    Migration(4, "agenda", _AGENDA, owner="effect_runtime"),
+    Migration(5, "recorded operations", _RECORDINGS, owner="effect_runtime"),
 )

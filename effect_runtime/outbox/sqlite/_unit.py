@@ -17,6 +17,7 @@ from effect_runtime.effect import Raised
 from effect_runtime.errors import SavepointGone, UnitEnded
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host
+from effect_runtime.outbox.sqlite._agenda_unit import SqliteAgenda
 from effect_runtime.outbox.sqlite._connection import down
 from effect_runtime.outbox.sqlite._inbox_unit import SqliteInbox
 from effect_runtime.outbox.sqlite._ledger import stored_answer, write_ledger
@@ -66,6 +67,11 @@ class SqliteUnit:
     def inbox(self) -> SqliteInbox:
         """Return the inbox inside this unit."""
         return SqliteInbox(self, self._host)
+
+    @property
+    def agenda(self) -> SqliteAgenda:
+        """Return the agenda inside this unit."""
+        return SqliteAgenda(self, self._host)
 
     @property
     def is_open(self) -> bool:

@@ -39,7 +39,7 @@ from effect_runtime.errors import (
     UnhandledFailure,
     raise_faults,
 )
-from effect_runtime.integration import FieldErrors, Topic, Transport
+from effect_runtime.integration import FieldErrors, Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interceptor, Interpreter, system_host
 from effect_runtime.outbox import ConsumerPolicy, Health, Pace, RelayPolicy
 
@@ -57,7 +57,8 @@ class App:
     not stay as it is, of a bug in a subscriber and of each dead letter; the default logs a warning. `tenant` is
     put on events that carry none, and events of other tenants are refused. `foreign_topics` are those that other
     applications publish on the same wire. `relay`, `consumer` and `pace` bound delivery: leases, attempts, how long
-    a subscriber may take, polling.
+    a subscriber may take, polling. `redact` lists types whose values dead letters must not show, beside what is
+    annotated `Redacted[...]`.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class App:
         consumer: ConsumerPolicy | None = None,
         pace: Pace | None = None,
         drain: timedelta = timedelta(seconds=10),
+        redact: Sequence[Any] = (),
         debug: bool = False,
     ) -> None:
         self._plan = Plan(
@@ -93,6 +95,7 @@ class App:
             consumer=consumer,
             pace=pace,
             drain=drain,
+            secrets=Secrets(redact),
         )
         self._live: Live | None = None
         self._is_taken = False

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import frozen
 
 from effect_runtime.dispatch import Binding, Diagnostic, Subscription, TransportInterpreter
-from effect_runtime.integration import Topic, Transport
+from effect_runtime.integration import Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interpreter
 from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy
 
@@ -34,6 +34,7 @@ class Plan:
     consumer: ConsumerPolicy | None
     pace: Pace | None
     drain: timedelta
+    secrets: Secrets
 
     @property
     def host(self) -> Host:

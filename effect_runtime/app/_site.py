@@ -178,7 +178,7 @@ def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | No
     subscriptions = [each for home in site.homes.values() for each in home.subscriptions]
     if plan.wire is None or not subscriptions:
         return None
-    inlets = [inlet_of(each, dispatcher, tenant=plan.tenant) for each in subscriptions]
+    inlets = [inlet_of(each, dispatcher, tenant=plan.tenant, secrets=plan.secrets) for each in subscriptions]
     return Consumer(
         site.delivery,
         inlets,

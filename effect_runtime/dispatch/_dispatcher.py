@@ -33,6 +33,7 @@ from effect_runtime.errors import (
     StoreDown,
 )
 from effect_runtime.integration import Envelope, fingerprint
+from effect_runtime.interpreter import Recording
 
 
 class OutsideUnit:
@@ -133,11 +134,13 @@ class Dispatcher:
         envelope: Envelope,
         *,
         admit: Callable[[Any], Awaitable[bool]],
+        recording: Recording | None = None,
     ) -> Succeeded[None] | Failed[Any] | Died:
         """Run a subscription's handler for one event, in a unit of its own context.
 
         The unit begins and `admit` decides in it, first: False commits what it wrote and runs nothing. Nothing is
         written when the answer is Failed or Died. `admit` may be called again for the same event, in a new unit.
+        `recording` then holds the operations of the last one.
         """
         home = self.homes[subscription.context]
         request = _request_of(subscription, envelope)
@@ -147,6 +150,8 @@ class Dispatcher:
 
         async def work(unit: Unit) -> Any:
             refusals.clear()
+            if recording is not None:
+                unit.record(recording)
             if handler is not None:
                 await unit.interpreter.interpret(handler.body(event), unit.runtime)
 

@@ -29,7 +29,7 @@ from effect_runtime.errors import (
 )
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox
-from effect_runtime.interpreter import running_line
+from effect_runtime.interpreter import Recording, running_line
 
 _UNDOING = timedelta(seconds=30)
 """How long undoing a savepoint may take before the whole unit is given up."""
@@ -160,6 +160,11 @@ class Unit:
             await self._undo(savepoint, what, error)
             raise
         return value
+
+    def record(self, recording: Recording) -> None:
+        """Keep the operations from now on, as the program sees them, in `recording`; forget those of an earlier unit."""
+        recording.begin()
+        self.interpreter = self.interpreter.with_interceptors(recording.interceptor)
 
     def close(self) -> None:
         """End the runtime's queues: what the unit collects after this would be lost."""

@@ -58,9 +58,19 @@ def encode_value(value: object, kind: Any) -> bytes:
 def decode_value(body: bytes, kind: Any) -> Any:
     """Decode a value of the annotated type `kind`; raises `errors.Undecodable` with every fault."""
     try:
-        return reader(kind)(parse(body))
+        form = parse(body)
     except BadJson as error:
         raise Undecodable(name_of(kind), faults={"": str(error)}) from error
+    return structure_value(kind, form)
+
+
+def structure_value(kind: Any, form: object) -> Any:
+    """Build a value of the annotated type `kind` from its JSON form, parts of which may be such values already.
+
+    Raises `errors.Undecodable` with every fault.
+    """
+    try:
+        return reader(kind)(form)
     except Unfit as error:
         raise Undecodable(name_of(kind), faults=by_path(error.errors)) from error
 

@@ -17,6 +17,7 @@ from effect_runtime.interpreter._interceptors import (
 from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run_sync
 from effect_runtime.interpreter._interpreter import run as run
 from effect_runtime.interpreter._interpreter import run_exit as run_exit
+from effect_runtime.interpreter._recording import Defect, Performed, Recording
 from effect_runtime.interpreter._returns import Container, container
 from effect_runtime.interpreter._strand import Perform
 from effect_runtime.interpreter._traceback import relink
@@ -25,13 +26,16 @@ from effect_runtime.interpreter._where import running_line
 __all__ = [
     "Blocking",
     "Container",
+    "Defect",
     "Entropy",
     "Host",
     "Inject",
     "Interceptor",
     "Interpreter",
     "Perform",
+    "Performed",
     "Recorded",
+    "Recording",
     "Time",
     "Tracer",
     "container",

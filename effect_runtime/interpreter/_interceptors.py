@@ -87,7 +87,7 @@ def record(log: list[Recorded]) -> Interceptor:
             exit: Exit[Any, Any] = Cancelled()
             try:
                 answer = await perform(operation, runtime)
-                exit = _exit_of_answer(answer)
+                exit = exit_of_answer(answer)
                 return answer
             except BaseException as error:
                 exit = _exit_of_error(error)
@@ -147,7 +147,8 @@ def _fault(fault: Inject) -> Any:
     return fault.error
 
 
-def _exit_of_answer(answer: Any) -> Exit[Any, Any]:
+def exit_of_answer(answer: Any) -> Exit[Any, Any]:
+    """Return how an operation ended that was answered so."""
     match answer:
         case Success(value):
             return Succeeded(value)

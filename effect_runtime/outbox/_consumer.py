@@ -218,7 +218,7 @@ class Consumer:
         within = self._policy.handle_within.total_seconds()
         try:
             with move_on_after(within):
-                exit = await arrival.inlet.deliver(event, envelope, admit=admit)
+                exit = await arrival.inlet.deliver(event, envelope, admit=admit, recording=arrival.recording)
         except BaseException as error:
             if not is_stray(error):
                 raise

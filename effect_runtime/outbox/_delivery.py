@@ -12,6 +12,7 @@ from typing import assert_never
 from attrs import Factory, define, evolve, field, frozen
 
 from effect_runtime.integration import Envelope
+from effect_runtime.interpreter import Recording
 from effect_runtime.outbox._inbox import (
     Admission,
     Bury,
@@ -25,6 +26,7 @@ from effect_runtime.outbox._inbox import (
 )
 from effect_runtime.outbox._inlet import Inlet
 from effect_runtime.outbox._ports import Address, DeadLetter, Inbox, InboxState, Waiting, WaitingReason
+from effect_runtime.outbox._recording import encoded_recording
 from effect_runtime.outbox._text import bounded, extended
 
 _UNKNOWN = InboxState(seen=False, held=False, mark=None, blocked=False, waiting=0)
@@ -42,12 +44,16 @@ def _address(inlet: Inlet, body: bytes, envelope: Envelope | None) -> Address:
 
 @frozen
 class Arrival:
-    """An event from the wire or from its own waiting row. `envelope` is None when the bytes are unreadable."""
+    """An event from the wire or from its own waiting row. `envelope` is None when the bytes are unreadable.
+
+    `recording` is filled by the attempt that is made of it, if one is.
+    """
 
     inlet: Inlet
     body: bytes
     envelope: Envelope | None
     waiting: Waiting | None = None
+    recording: Recording = field(init=False, factory=Recording, eq=False)
     address: Address = field(
         init=False, default=Factory(lambda self: _address(self.inlet, self.body, self.envelope), takes_self=True)
     )
@@ -109,6 +115,7 @@ class Arrival:
             attempts=self.attempts + 1,
             blocks=plan.blocks,
             at=max(now, self.since(now)),
+            recording=encoded_recording(self.recording, self.inlet.secrets),
         )
 
     def _history(self, error: str) -> tuple[str, ...]:

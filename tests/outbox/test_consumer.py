@@ -14,6 +14,7 @@ from attrs import evolve
 from effect_runtime.effect import Died, Exit, Failed, Schedule
 from effect_runtime.errors import PartitionPaused, StoreConflict, StoreDown
 from effect_runtime.integration import Envelope, Message, encode_message
+from effect_runtime.interpreter import Recording
 from effect_runtime.outbox import Admit, Consumer, ConsumerCounts, ConsumerPolicy, Pace, Partition, Wake
 from effect_runtime.outbox.sqlite import SqliteStore
 from tests.outbox.world import Shop, World, event, numbered, turned_host, until, worlds
@@ -410,7 +411,7 @@ async def test_an_error_that_no_store_can_keep_is_kept_as_far_as_it_can(
     """What an error says must not decide whether its event can be put aside."""
     host, _ = turned_host()
 
-    async def deliver(event: Any, envelope: Envelope, *, admit: Admit) -> Exit[Any, Any]:
+    async def deliver(event: Any, envelope: Envelope, *, admit: Admit, recording: Recording) -> Exit[Any, Any]:
         return Died(error) if isinstance(error, Exception) else Failed(error)
 
     async with SqliteStore(tmp_path / "target.db").opened(host) as store:

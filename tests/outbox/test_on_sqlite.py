@@ -16,7 +16,7 @@ from attrs import define, field
 from effect_runtime.dispatch import Ledger
 from effect_runtime.effect import Died, Exit, Schedule, Succeeded
 from effect_runtime.integration import Envelope
-from effect_runtime.interpreter import system_host
+from effect_runtime.interpreter import Recording, system_host
 from effect_runtime.outbox import Admit, Consumer, DeadLetters, Inlet, Relay, Route, Wake
 from effect_runtime.outbox.sqlite import Migration, SqliteStore
 from effect_runtime.transports import InProcess
@@ -34,7 +34,7 @@ class Shelf:
     store: Any
     breaks: dict[str, int] = field(factory=dict)
 
-    async def deliver(self, event: Any, envelope: Envelope, *, admit: Admit) -> Exit[Any, Any]:
+    async def deliver(self, event: Any, envelope: Envelope, *, admit: Admit, recording: Recording) -> Exit[Any, Any]:
         """Admit, write and commit in one transaction."""
         try:
             async with self.store.unit() as unit:

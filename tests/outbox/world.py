@@ -21,7 +21,7 @@ from effect_runtime.dispatch import Ledger
 from effect_runtime.effect import Died, Exit, Failed, Schedule, Succeeded
 from effect_runtime.errors import BadPayload
 from effect_runtime.integration import Envelope, Features, Message, Receive, decode_message
-from effect_runtime.interpreter import Host
+from effect_runtime.interpreter import Host, Recording
 from effect_runtime.outbox import (
     Admit,
     Consumer,
@@ -163,7 +163,7 @@ class Shop:
     begun: list[str] = field(factory=list)
     """Ids of all attempts, also those that failed."""
 
-    async def deliver(self, event: Any, envelope: Envelope, *, admit: Admit) -> Exit[Any, Any]:
+    async def deliver(self, event: Any, envelope: Envelope, *, admit: Admit, recording: Recording) -> Exit[Any, Any]:
         """Deliver as dispatch does: admit and effect in one transaction, nothing written on failure."""
         try:
             async with self.store.unit() as unit:

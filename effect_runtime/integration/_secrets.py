@@ -1,0 +1,188 @@
+"""Which types are secret, and JSON in which their values are covered.
+
+Walks a JSON form beside the annotation that it was written by. Knows the shapes of the codec, no store and no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, Final, NewType, TypeAlias, get_args, get_origin
+from uuid import UUID
+
+import attrs
+from attrs import field, frozen
+from typing_extensions import TypeVar
+
+from effect_runtime.integration._composites import TAG
+from effect_runtime.integration._shape import ARRAYS, TABLES, UNRESOLVED, hints, is_attrs, is_typed_id, is_union, plain
+
+A = TypeVar("A")
+
+COVER: Final = "***"
+"""What stands in a recording where a secret was."""
+
+
+@frozen
+class _Covered:
+    """Mark an annotation whose values no recording may show."""
+
+
+Redacted: TypeAlias = Annotated[A, _Covered()]
+"""Annotate a field, parameter or answer whose value no recording may show: `email: Redacted[str]`."""
+
+_BLANKS: Final[Mapping[Any, Any]] = MappingProxyType(
+    {
+        str: COVER,
+        int: 0,
+        float: 0.0,
+        bool: False,
+        bytes: b"",
+        Decimal: Decimal(0),
+        datetime: datetime(1970, 1, 1, tzinfo=UTC),
+        date: date(1970, 1, 1),
+        UUID: UUID(int=0),
+    }
+)
+"""What a covered scalar is read as: of its type, and nobody's."""
+
+
+@frozen
+class Secrets:
+    """Say which types are secret: those listed here, and whatever is annotated `Redacted[...]`.
+
+    A listed type is an attrs class, an enum or a `NewType`; it is covered wherever an annotation names it.
+    """
+
+    types: tuple[Any, ...] = field(default=(), converter=tuple[Any, ...])
+
+    def hides(self, kind: Any) -> bool:
+        """Tell whether an annotation is that of a secret."""
+        return any(each in self.types or _is_marked(each) for each in _named(kind))
+
+    def covered(self, form: Any, kind: Any) -> Any:
+        """Return a JSON form of the annotated type `kind` with `COVER` in place of each secret."""
+        return _walk(form, kind, self, lambda _: COVER)
+
+    def uncovered(self, form: Any, kind: Any) -> Any:
+        """Return a covered form as the codec can read it: a blank of the secret's own type stands for it."""
+        return _walk(form, kind, self, lambda secret: _blank(secret))
+
+
+def _named(kind: Any) -> Iterator[Any]:
+    """Yield an annotation and everything that it is a name for."""
+    yield kind
+    while (inner := _inside(kind)) is not None:
+        kind = inner
+        yield kind
+
+
+def _inside(kind: Any) -> Any:
+    if isinstance(kind, NewType):
+        return kind.__supertype__
+    if get_origin(kind) is Annotated:
+        return get_args(kind)[0]
+    return getattr(kind, "__value__", None)
+
+
+def _is_marked(kind: Any) -> bool:
+    return get_origin(kind) is Annotated and any(isinstance(mark, _Covered) for mark in get_args(kind)[1:])
+
+
+def _blank(kind: Any) -> Any:
+    """Make a value of a secret's type without asking its validators, which would refuse what is nobody's."""
+    kind = plain(kind)
+    if is_union(kind):
+        return None if NoneType in get_args(kind) else _blank(get_args(kind)[0])
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    if not is_attrs(kind):
+        return _BLANKS.get(kind, COVER)
+    blank = object.__new__(kind)
+    for name, inner in hints(kind).items():
+        object.__setattr__(blank, name, _blank(inner))
+    return blank
+
+
+def _walk(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+    if form is None:
+        return None
+    if secrets.hides(kind):
+        return cover(kind)
+    kind = plain(kind)
+    if is_union(kind):
+        return _union(form, kind, secrets, cover)
+    if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:
+        return _array(form, kind, secrets, cover)
+    if get_origin(kind) in TABLES:
+        inner = get_args(kind)[1]
+        return {key: _walk(member, inner, secrets, cover) for key, member in form.items()}
+    if is_typed_id(kind):
+        (inner,) = hints(kind).values()
+        return cover(kind) if secrets.hides(inner) else form
+    return _record(form, kind, secrets, cover) if is_attrs(kind) else form
+
+
+def _record(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+    if not isinstance(form, dict):
+        return form
+    kinds = hints(kind)
+    return {name: _walk(value, kinds.get(name, Any), secrets, cover) for name, value in form.items()}
+
+
+def _union(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+    options = [option for option in get_args(kind) if option is not NoneType]
+    if len(options) == 1:
+        return _walk(form, options[0], secrets, cover)
+    tag = form.get(TAG) if isinstance(form, dict) else None
+    chosen = next((option for option in options if getattr(plain(option), "__name__", None) == tag), None)
+    if chosen is None:
+        return form
+    if secrets.hides(chosen):
+        return cover(chosen)
+    return _record(form, plain(chosen), secrets, cover)
+
+
+def _array(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+    arguments = get_args(kind)
+    if get_origin(kind) is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+        return [_walk(item, inner, secrets, cover) for item, inner in zip(form, arguments, strict=True)]
+    return [_walk(item, arguments[0], secrets, cover) for item in form]
+
+
+def shown_value(value: Any, kind: Any, secrets: Secrets) -> str:
+    """Spell a value for people, without what is secret and without asking objects of unknown make to spell themselves.
+
+    An attrs object is shown by its fields, a collection by its items, a scalar by itself, all else by its class.
+    """
+    if value is None:
+        return "None"
+    if secrets.hides(kind) or type(value) in secrets.types:
+        return COVER
+    if is_attrs(type(value)):
+        kinds = _kinds(type(value))
+        fields = (
+            f"{each.name}={shown_value(getattr(value, each.name, None), kinds.get(each.name, Any), secrets)}"
+            for each in attrs.fields(type(value))
+            if each.repr
+        )
+        return f"{type(value).__name__}({', '.join(fields)})"
+    if isinstance(value, tuple | list | set | frozenset):
+        items = [shown_value(item, Any, secrets) for item in value]
+        return f"[{', '.join(items if isinstance(value, tuple | list) else sorted(items))}]"
+    if isinstance(value, dict):
+        pairs = (f"{shown_value(key, Any, secrets)}: {shown_value(item, Any, secrets)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if type(value) in _BLANKS or isinstance(value, Enum):
+        return repr(value)
+    return f"<{type(value).__name__}>"
+
+
+def _kinds(cls: type) -> Mapping[str, Any]:
+    try:
+        return hints(cls)
+    except UNRESOLVED:
+        return {}

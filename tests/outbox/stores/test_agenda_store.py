@@ -1,4 +1,4 @@
-"""The duties of `Agenda`, `LentAgenda` and `AgendaStore`: lanes, loans under a token, and the dead letters of the agenda."""
+"""The duties of `Agenda`, `LentAgenda` and `AgendaStore`: lanes, loans under a token, and the agenda's dead letters."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ def ids(entries: tuple[AgendaEntry, ...]) -> list[str]:
 async def take(store: AnyStore, id: str, token: int) -> bool:
     """Take an item in a unit of its own."""
     return await within(store, lambda unit: unit.agenda.take(id, token))
+
+
+async def retry(store: AnyStore, id: str, token: int, *, due: datetime = NOON, error: str = "no") -> bool:
+    """End a loan with a failure in a unit of its own."""
+    return await within(store, lambda unit: unit.agenda.retry(id, token, due=due, error=error))
 
 
 async def find(store: AnyStore, id: str) -> AgendaEntry | None:
@@ -163,7 +168,7 @@ async def test_an_entry_is_lent_again_when_its_lease_ends_and_the_old_loan_is_st
     letter = its_letter(an_item("i-1"))
     before = await find(store, "i-1")
     assert not await take(store, "i-1", first.token)
-    assert not await within(store, lambda unit: unit.agenda.retry("i-1", first.token, due=NOON, error="no"))
+    assert not await retry(store, "i-1", first.token)
     assert not await within(store, lambda unit: unit.agenda.bury("i-1", first.token, letter))
     assert (await find(store, "i-1"), await store.dead_letters()) == (before, ())
     assert await take(store, "i-1", second.token)
@@ -184,7 +189,7 @@ async def test_an_entry_that_is_not_lent_cannot_be_ended(store: AnyStore) -> Non
     await add(store, an_item("i-1"))
     assert not await take(store, "i-1", FIRST)
     (entry,) = await claim(store)
-    assert await within(store, lambda unit: unit.agenda.retry("i-1", entry.token, due=NOON, error="no"))
+    assert await retry(store, "i-1", entry.token)
     assert not await take(store, "i-1", entry.token)
 
 
@@ -203,7 +208,9 @@ async def test_a_loan_of_an_earlier_life_of_an_id_is_stale(store: AnyStore, time
 async def test_items_of_one_lane_become_due_one_after_another(store: AnyStore, time: ManualTime) -> None:
     """Agenda 1, LentAgenda 1: the next one when the one before it has ended, at its own due time."""
     later = NOON + timedelta(minutes=5)
-    await add(store, an_item("i-1", "ann"), an_item("i-2", "ann"), an_item("i-3", "ann", due=later), an_item("b", "bob"))
+    await add(
+        store, an_item("i-1", "ann"), an_item("i-2", "ann"), an_item("i-3", "ann", due=later), an_item("b", "bob")
+    )
     one, other = await claim(store)
     assert ids((one, other)) == ["i-1", "b"]
     time.pass_(SECOND)
@@ -228,10 +235,7 @@ async def test_a_failed_attempt_keeps_the_item_at_the_head_of_its_lane(store: An
     await add(store, an_item("i-1", "ann"), an_item("i-2", "ann"))
     for number in (1, 2):
         (entry,) = await claim(store)
-        due, error = time.now() + SECOND, f"error {number}"
-        assert await within(
-            store, lambda unit, e=entry, d=due, x=error: unit.agenda.retry("i-1", e.token, due=d, error=x)
-        )
+        assert await retry(store, "i-1", entry.token, due=time.now() + SECOND, error=f"error {number}")
         assert await claim(store) == ()
         time.pass_(SECOND)
     expected = AgendaEntry(
@@ -281,7 +285,7 @@ async def test_rescheduling_makes_loans_stale_and_forgets_attempts(store: AnySto
     """Agenda 2: it has another due time of its own, no attempts, and nobody has borrowed it."""
     await add(store, an_item("i-1", due=NOON))
     (entry,) = await claim(store)
-    assert await within(store, lambda unit: unit.agenda.retry("i-1", entry.token, due=NOON, error="no"))
+    assert await retry(store, "i-1", entry.token)
     (entry,) = await claim(store)
     moved = NOON + timedelta(hours=1)
     assert await within(store, lambda unit: unit.agenda.reschedule("i-1", moved))
@@ -357,7 +361,7 @@ async def test_a_letter_without_a_message_is_not_replayed(store: AnyStore) -> No
     await add(store, an_item("i-1"))
     letter = its_letter(an_item("i-1"), body=b"PatronNotified(patron=7)")
     await buried(store, letter)
-    with pytest.raises(DeadLetterNotReplayable, match="'letter of i-1' of 'notify' cannot be replayed.*durable=True"):
+    with pytest.raises(DeadLetterNotReplayable, match=r"'letter of i-1' of 'notify' cannot be replayed.*durable=True"):
         await store.close_dead_letter(letter.id, "replayed")
     assert (await store.dead_letters(), await store.agenda_entries()) == ((letter,), ())
     assert await store.close_dead_letter(letter.id, "discarded")

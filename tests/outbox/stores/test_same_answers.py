@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import pytest
 from attrs import define, evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from effect_runtime.dispatch import Ledger
+from effect_runtime.dispatch import AgendaEntry, AgendaItem, Ledger
+from effect_runtime.integration import encode_message
 from effect_runtime.outbox._ports import Address, Claimed, Route, Settlement, Waiting, WaitingReason
 from effect_runtime.outbox.memory import MemoryStore
 from tests.outbox.stores.world import (
@@ -39,6 +40,7 @@ from tests.outbox.stores.world import (
 pytestmark = pytest.mark.anyio
 
 DESTINATIONS = ("catalog", "mail")
+REACTIONS = ("notify", "remind")
 SUBSCRIPTIONS = ("catalog.loans", "mail.loans")
 
 keys = st.sampled_from(["a", "b", None])
@@ -52,7 +54,9 @@ class Run:
     store: AnyStore
     time: ManualTime
     claims: list[Claimed] = field(factory=list)
+    loans: list[AgendaEntry] = field(factory=list)
     made: int = 0
+    replays: int = 0
 
     def new_id(self) -> str:
         """Return an id for a new event."""
@@ -233,6 +237,130 @@ class ClaimWaiting:
 
 
 @frozen
+class Add:
+    """Add items to the agenda: with the ledger, or step by step, in a unit that commits or not."""
+
+    items: Sequence[tuple[str, str, str | None, int | None]]
+    stepwise: bool
+    commits: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        now = run.time.now()
+        items = tuple(
+            AgendaItem(
+                reaction=reaction,
+                envelope=an_event(id, key, topic="queue"),
+                due=None if wait is None else now + timedelta(seconds=wait),
+            )
+            for id, reaction, key, wait in self.items
+        )
+        async with run.store.unit() as unit:
+            for item in items if self.stepwise else ():
+                await unit.agenda.add(item)
+            found = [await unit.agenda.find(item.envelope.id) for item in items]
+            if self.commits:
+                await unit.commit(NOTHING if self.stepwise else Ledger(agenda=items))
+        return found
+
+
+@frozen
+class ClaimAgenda:
+    """Claim entries and remember the loans."""
+
+    limit: int
+    reactions: Sequence[str]
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        entries = await run.store.claim_agenda(owner="worker", limit=self.limit, lease=LEASE, reactions=self.reactions)
+        run.loans.extend(entries)
+        if not run.replays:
+            expect_heads_due(await run.store.agenda_entries())
+        return entries
+
+
+def expect_heads_due(entries: Sequence[AgendaEntry]) -> None:
+    """Fail unless of each lane the first entry, and no other, has a due time; what is lent has one."""
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        key = entry.item.envelope.key
+        behind = key is not None and (entry.item.reaction, key) in seen
+        assert (entry.due is None) == behind
+        assert not (entry.is_lent and behind)
+        if key is not None:
+            seen.add((entry.item.reaction, key))
+
+
+@frozen
+class EndLoan:
+    """End one of the loans so far, stale or not, in a unit that commits or not."""
+
+    which: int
+    how: Literal["take", "retry", "bury"]
+    wait: int
+    commits: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        if not run.loans:
+            return None
+        loan = run.loans[self.which % len(run.loans)]
+        id = loan.item.envelope.id
+        async with run.store.unit() as unit:
+            before = await unit.agenda.find(id)
+            done = await self._step(run, unit, loan)
+            after = await unit.agenda.find(id)
+            if self.commits:
+                await unit.commit(NOTHING)
+        fresh = before is not None and before.is_lent and before.token == loan.token
+        assert done == fresh, "only the present loan ends"
+        assert done or after == before, "a stale loan writes nothing"
+        return done, after
+
+    async def _step(self, run: Run, unit: AnyUnit, loan: AgendaEntry) -> bool:
+        id, token = loan.item.envelope.id, loan.token
+        match self.how:
+            case "take":
+                return await unit.agenda.take(id, token)
+            case "retry":
+                due = run.time.now() + timedelta(seconds=self.wait)
+                return await unit.agenda.retry(id, token, due=due, error="no")
+            case "bury":
+                letter = evolve(
+                    a_letter(id, blocks=False),
+                    id=f"letter {run.new_id()}",
+                    side="agenda",
+                    destination=loan.item.reaction,
+                    key=loan.item.envelope.key,
+                    body=encode_message(loan.item.envelope).body,
+                    recording=b"[]",
+                )
+                return await unit.agenda.bury(id, token, letter)
+        assert_never(self.how)
+
+
+@frozen
+class Change:
+    """Cancel or reschedule an item, in a unit that commits or not."""
+
+    id: str
+    wait: int | None
+    commits: bool
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        async with run.store.unit() as unit:
+            if self.wait is None:
+                done = await unit.agenda.cancel(self.id)
+            else:
+                done = await unit.agenda.reschedule(self.id, run.time.now() + timedelta(seconds=self.wait))
+            if self.commits:
+                await unit.commit(NOTHING)
+        return done
+
+
+@frozen
 class Close:
     """Close one of the letters so far."""
 
@@ -244,6 +372,7 @@ class Close:
         letters = await run.store.dead_letters(state=None)
         if not letters:
             return None
+        run.replays += self.state == "replayed"
         return await run.store.close_dead_letter(letters[self.which % len(letters)].id, self.state)
 
 
@@ -283,12 +412,36 @@ claims_waiting = st.builds(
     limit=st.integers(1, 3),
     subscriptions=st.lists(st.sampled_from(SUBSCRIPTIONS), min_size=1, max_size=2, unique=True),
 )
+ids = st.sampled_from([f"i-{number}" for number in range(6)])
+adds = st.builds(
+    Add,
+    items=st.lists(
+        st.tuples(ids, st.sampled_from(REACTIONS), keys, st.none() | st.integers(-5, 20)), min_size=1, max_size=4
+    ),
+    stepwise=st.booleans(),
+    commits=st.integers(0, 4).map(bool),
+)
+claims_agenda = st.builds(
+    ClaimAgenda,
+    limit=st.integers(1, 4),
+    reactions=st.lists(st.sampled_from(REACTIONS), min_size=1, max_size=2, unique=True),
+)
+ends = st.builds(
+    EndLoan,
+    which=st.integers(0, 9),
+    how=st.sampled_from(["take", "retry", "bury"]),
+    wait=st.integers(0, 20),
+    commits=st.integers(0, 4).map(bool),
+)
+changes = st.builds(Change, ids, st.none() | st.integers(-5, 20), st.integers(0, 4).map(bool))
 passes = st.builds(Pass, st.sampled_from([1, 10, 40]))
 closes = st.builds(Close, which=st.integers(0, 9), state=st.sampled_from(["replayed", "discarded"]))
 
 outbox_side = st.one_of(publishes, registers, claims, settles, passes, closes)
 inbox_side = st.one_of(receives, receives, claims_waiting, passes, closes)
-histories = st.one_of(*(st.lists(side, max_size=30) for side in (outbox_side, inbox_side, outbox_side | inbox_side)))
+agenda_side = st.one_of(adds, claims_agenda, ends, ends, changes, passes, closes)
+sides = (outbox_side, inbox_side, agenda_side, st.one_of(outbox_side, inbox_side, agenda_side))
+histories = st.one_of(*(st.lists(side, max_size=30) for side in sides))
 
 
 async def everything(store: AnyStore) -> dict[str, Any]:
@@ -303,6 +456,10 @@ async def everything(store: AnyStore) -> dict[str, Any]:
         "backlog": [await store.backlog([destination], limit=7) for destination in DESTINATIONS],
         "waiting": [await store.next_waiting([subscription]) for subscription in SUBSCRIPTIONS],
         "gaps": await store.stale_gaps(timedelta(seconds=5)),
+        "agenda": [await store.agenda_entries(names) for names in (None, ["remind"])],
+        "agenda due": [await store.next_agenda([reaction]) for reaction in REACTIONS],
+        "agenda backlog": [await store.agenda_backlog(names, limit=4) for names in (None, ["notify"])],
+        "reactions": await store.agenda_reactions(),
         "letters": await store.dead_letters(state=None),
     }
 

@@ -6,18 +6,21 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from attrs import define, field
 
+from effect_runtime.dispatch import AgendaItem, Ledger
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox.sqlite import _inbox, _lanes
+from effect_runtime.outbox.sqlite import _agenda, _inbox, _lanes
 from effect_runtime.outbox.sqlite._moment import micros, moment
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from tests.outbox.stores.world import (
     CATALOG,
+    LEASE,
     NOON,
     NOTHING,
     CountingEntropy,
@@ -133,6 +136,49 @@ def steps(connection: sqlite3.Connection, run: Callable[[], object]) -> int:
     run()
     connection.set_progress_handler(None, 0)
     return counted
+
+
+async def test_the_agenda_searches_indexes_only(sqlite: OpenSqlite) -> None:
+    """AgendaStore: claims, due times, lane successors and listings scan and sort nothing."""
+    plans = [
+        plan(sqlite._probe, _agenda.DUE, "notify", 0, 10),
+        plan(sqlite._probe, _agenda.NEXT_DUE, "notify"),
+        plan(sqlite._probe, _agenda.HEAD, "notify", "k"),
+        plan(sqlite._probe, _agenda.BY_ID, "i-1"),
+        plan(sqlite._probe, _agenda.LIST, "notify", 7, 10),
+    ]
+    assert plans == [
+        ["SEARCH er_agenda USING INDEX er_agenda_due (reaction=? AND due>? AND due<?)"],
+        ["SEARCH er_agenda USING INDEX er_agenda_due (reaction=? AND due>?)"],
+        ["SEARCH er_agenda USING INDEX er_agenda_lane (reaction=? AND lane=?)"],
+        ["SEARCH er_agenda USING INDEX sqlite_autoindex_er_agenda_1 (id=?)"],
+        ["SEARCH er_agenda USING INDEX er_agenda_reaction (reaction=? AND rowid>?)"],
+    ]
+
+
+async def test_the_agenda_takes_as_many_steps_before_a_long_backlog_as_before_a_short_one(sqlite: OpenSqlite) -> None:
+    """AgendaStore, Agenda: adding, claiming and ending, however many items wait beside and behind."""
+    connection = sqlite._writer.connection
+    lent: Any = {"lease": LEASE, "now": NOON}
+    taken = []
+    for round, many in enumerate((200, 5_000)):
+        items = [AgendaItem(reaction="notify", envelope=an_event(f"u-{round}-{n}", None)) for n in range(many)]
+        items += [AgendaItem(reaction="notify", envelope=an_event(f"k-{round}-{n}", "long")) for n in range(many)]
+        head, last = f"k-{round}-0", AgendaItem(reaction="notify", envelope=an_event(f"last-{round}", "long"))
+        async with sqlite.unit() as unit:
+            await unit.commit(Ledger(agenda=tuple(items)))
+        async with sqlite.unit() as unit:
+            await unit.begin()
+            taken.append(
+                (
+                    steps(connection, partial(_agenda.claim, connection, ["notify"], owner="w", limit=20, **lent)),
+                    steps(connection, partial(_agenda.add, connection, [last], NOON)),
+                    steps(connection, partial(_agenda.cancel, connection, "k-0-0", NOON)),
+                    steps(connection, partial(_agenda.next_due, connection, ["notify"])),
+                    steps(connection, partial(_agenda.reactions, connection)),
+                )
+            )
+    assert taken[0] == taken[1]
 
 
 async def test_a_claim_takes_as_many_steps_before_a_long_backlog_as_before_a_short_one(sqlite: OpenSqlite) -> None:

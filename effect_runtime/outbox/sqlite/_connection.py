@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, final
+
+from attrs import frozen
 
 from effect_runtime.errors import Code, Fault, StoreDown, StoreForked, StoreUnsafe, raise_faults
 
@@ -30,6 +32,37 @@ def require_version(found: tuple[int, int, int]) -> None:
         fix = "Use a Python that is built with a newer SQLite; `sqlite3.sqlite_version` tells which one it has."
         problem = f"Version {has} is loaded and {wanted} is the oldest that works."
         raise_faults("SQLite", [Fault(Code.ER404, place="sqlite3", problem=problem, fix=fix)])
+
+
+class Medium(Protocol):
+    """What an SQLite store is kept on.
+
+    1. `connect` opens one more connection, which begins and ends its transactions by hand and never waits for a lock
+    by itself; its rows are `sqlite3.Row`. 2. It gives what `make_durable` asserts. 3. `identity_of` tells a database
+    from another of its name; None where there is none. Both are blocking, and short.
+    """
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        """Open one more connection."""
+        ...
+
+    def identity_of(self, path: Path) -> tuple[int, int] | None:
+        """Return what tells the database from another of its name."""
+        ...
+
+
+@final
+@frozen
+class Files:
+    """Files on a disk."""
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        """Open one more connection."""
+        return connect(path)
+
+    def identity_of(self, path: Path) -> tuple[int, int] | None:
+        """Return what tells the file from another of its name."""
+        return identity_of(str(path))
 
 
 def connect(path: Path) -> sqlite3.Connection:

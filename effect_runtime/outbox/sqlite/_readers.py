@@ -18,7 +18,7 @@ from anyio import CancelScope, Event, Semaphore, create_task_group
 from effect_runtime.errors import UnitEnded
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._connection import (
-    connect,
+    Medium,
     down,
     is_busy,
     is_interrupted,
@@ -39,12 +39,12 @@ _SHORT: Final = 20_000
 class _Reader:
     """A read connection that notices when it takes long."""
 
-    def __init__(self, path: Path, store: str, host: Host, *, inline: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, store: str, host: Host, *, inline: bool) -> None:
         self._store = store
         self._host = host
         self._inline = inline
         self._stops = True
-        self.connection = connect(path)
+        self.connection = connection
         make_readonly(self.connection)
         self.connection.set_progress_handler(lambda: self._stops, _SHORT)
 
@@ -128,9 +128,19 @@ class Readers:
     """Owns the read connections of an open store: opened as they are needed, never more than `limit`."""
 
     def __init__(
-        self, path: Path, store: str, host: Host, statements: Statements, pace: Pace, *, limit: int, inline: bool
+        self,
+        path: Path,
+        store: str,
+        host: Host,
+        statements: Statements,
+        pace: Pace,
+        *,
+        limit: int,
+        inline: bool,
+        medium: Medium,
     ) -> None:
         self._path = path
+        self._medium = medium
         self._store = store
         self._host = host
         self._statements = statements
@@ -154,7 +164,7 @@ class Readers:
                 self._put_back(reader)
 
     def _open(self) -> _Reader:
-        return _Reader(self._path, self._store, self._host, inline=self._inline)
+        return _Reader(self._medium.connect(self._path), self._store, self._host, inline=self._inline)
 
     async def _begin(self, reader: _Reader) -> None:
         """Begin a transaction and read something: only then does SQLite fix what is seen."""

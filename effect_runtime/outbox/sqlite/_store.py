@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeVar, final
@@ -20,7 +21,8 @@ from effect_runtime.errors import MigrationsPending
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer, truncate
 from effect_runtime.outbox.sqlite._connection import (
-    connect,
+    Files,
+    Medium,
     down,
     is_busy,
     make_durable,
@@ -78,6 +80,7 @@ class SqliteStore:
         self._pace = Pace(batch=batch, busy=busy, verdict=verdict)
         self._event_limit = event_limit
         self._checkpoint_after = checkpoint_after
+        self._medium: Medium = Files()
 
     @property
     def name(self) -> str:
@@ -87,11 +90,18 @@ class SqliteStore:
     def __repr__(self) -> str:
         return f"SqliteStore({self.name!r})"
 
+    def on(self, medium: Medium) -> SqliteStore:
+        """Return the same store kept on another medium, with every statement and every COMMIT in the event loop."""
+        store = copy(self)
+        store._medium = medium
+        store._statements = store._commits = "inline"
+        return store
+
     def pending(self) -> tuple[Migration, ...]:
         """Return the migrations that opening the store would run, in their order. Blocking; changes nothing."""
-        if not self._path.exists():
+        if self._medium.identity_of(self._path) is None:
             return in_order(self._migrations)
-        connection = connect(self._path)
+        connection = self._medium.connect(self._path)
         try:
             make_readonly(connection)
             return pending(connection, self._migrations, store=self.name)
@@ -117,8 +127,18 @@ class SqliteStore:
                 thread=thread,
                 checkpointer=checkpointer,
                 tempo=Tempo() if self._commits == "adaptive" and in_loop else None,
+                identity=lambda: self._medium.identity_of(self._path),
             )
-            readers = Readers(self._path, self.name, host, statements, self._pace, limit=self._readers, inline=in_loop)
+            readers = Readers(
+                self._path,
+                self.name,
+                host,
+                statements,
+                self._pace,
+                limit=self._readers,
+                inline=in_loop,
+                medium=self._medium,
+            )
             resources.callback(readers.close)
             probe = self._connect(resources)
             make_readonly(probe)
@@ -142,7 +162,7 @@ class SqliteStore:
 
     def _connect(self, resources: ExitStack) -> sqlite3.Connection:
         try:
-            connection = connect(self._path)
+            connection = self._medium.connect(self._path)
         except sqlite3.Error as error:
             raise (down(self.name, error) or error) from error
         resources.callback(connection.close)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import final
@@ -29,7 +30,7 @@ from attrs import field, frozen, mutable
 from effect_runtime.errors import CommitUndecided, StoreClosed, StoreConflict, StoreDown, TransactionLost
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer
-from effect_runtime.outbox.sqlite._connection import down, expect_process, identity_of, is_busy
+from effect_runtime.outbox.sqlite._connection import down, expect_process, is_busy
 from effect_runtime.outbox.sqlite._tempo import Tempo
 from effect_runtime.outbox.sqlite._thread import Loop, Outcome, Thread, wait_for
 
@@ -96,6 +97,7 @@ class Writer:
         thread: Thread | None,
         checkpointer: Checkpointer | None,
         tempo: Tempo | None,
+        identity: Callable[[], tuple[int, int] | None],
     ) -> None:
         self.store = store
         self.connection = connection
@@ -104,7 +106,8 @@ class Writer:
         self._thread = thread
         self._loop = loop
         self._process = os.getpid()
-        self._identity = identity_of(store)
+        self._identity_now = identity
+        self._identity = identity()
         self._waiting: deque[_Ticket] = deque()
         self._batch: Batch | None = None
         self._idle = True
@@ -230,7 +233,7 @@ class Writer:
         started = monotonic()
         try:
             # A file that was deleted or replaced under us takes every COMMIT, and keeps none of them.
-            if identity_of(self.store) != self._identity:
+            if self._identity_now() != self._identity:
                 raise sqlite3.OperationalError("its file was deleted or replaced while it was open")
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:

@@ -12,8 +12,10 @@ from typing import Any, final
 from attrs import define
 
 from effect_runtime.dispatch._drain import drain, note
+from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._home import Home
-from effect_runtime.dispatch._ledger import answer_of, audit_entry, envelopes_of, recall
+from effect_runtime.dispatch._items import Reactions
+from effect_runtime.dispatch._ledger import answer_of, audit_entry, envelopes_of, reactions_to, recall
 from effect_runtime.dispatch._ports import Ledger
 from effect_runtime.dispatch._refused import (
     CommitUnknown,
@@ -56,6 +58,12 @@ class Job:
     admit: Callable[[Any], Awaitable[bool]] | None = None
     cause: str | None = None
     """The id of the message that this is, where it came with one of its own: an event's."""
+    reactions: Reactions | None = None
+    """What is enqueued, where that was decided before the unit began."""
+    is_recalled: bool = False
+    """Whether a twin's answer became its value."""
+    queues: tuple[EventQueue, ...] = ()
+    """The after-commit queues that the commit has added to; empty before it."""
 
 
 @final
@@ -79,6 +87,7 @@ class Attempts:
                 return await self._once()
             except Answered as answered:
                 assert job.fingerprint is not None
+                job.is_recalled = True
                 return recall(answered.answer, command=job.title, fingerprint=job.fingerprint, kind=job.answer)
             except TransactionLost as error:
                 if self.alone or not self._may_repeat():
@@ -109,6 +118,7 @@ class Attempts:
                     title=job.title,
                     fingerprint=job.fingerprint if job.claim_first else None,
                     answer_call=job.answer_call,
+                    cause=job.cause,
                 )
                 try:
                     admitted, value = await self._worked(unit)
@@ -154,16 +164,32 @@ class Attempts:
     async def _commit(self, unit: Unit, value: Any) -> tuple[Envelope, ...]:
         job, home, request = self.job, unit.home, unit.request
         at = home.host.time.now()
-        command_id = job.cause or request.command_id or str(home.host.entropy.uuid())
+        command_id = unit.identify()
         collected = envelopes_of(unit, causation=command_id, at=at) if unit.outbox.mark() else ()
         rows = home.transport.rows(collected) if collected else ()
+        reactions = job.reactions
+        if reactions is None and home.after_commits and unit.events.mark():
+            reactions = reactions_to(unit, causation=command_id, at=at)
         ledger = Ledger(
             audit=audit_entry(home, request, command=job.name, command_id=command_id, outcome="succeeded", at=at),
             answer=None if job.fingerprint is None else answer_of(command_id, job.fingerprint, value, job.answer),
             events=rows,
+            agenda=() if reactions is None else reactions.durable,
         )
         numbered = await unit.transaction.commit(ledger)
+        if reactions is not None or unit.due.is_used:
+            self._leave(unit, reactions)
         return numbered if rows else collected
+
+    def _leave(self, unit: Unit, reactions: Reactions | None) -> None:
+        """Hand what the commit leaves for later to the workers."""
+        queues = unit.home.queues
+        if reactions is not None:
+            self.job.queues = reactions.queues
+            if reactions.volatile:
+                queues.put(reactions.volatile)
+        if unit.due.is_used or (reactions is not None and reactions.durable):
+            queues.wake()
 
     async def _tell(self, committed: tuple[Envelope, ...]) -> None:
         """Hand committed events on; trouble there must not look like trouble of the command, which stands."""

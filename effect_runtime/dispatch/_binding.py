@@ -13,6 +13,7 @@ from typing import Any, Generic
 from attrs import frozen
 from typing_extensions import TypeVar
 
+from effect_runtime.dispatch._due import Due, no_due
 from effect_runtime.dispatch._ports import Store
 from effect_runtime.dispatch._request import MessageContext, unasked
 from effect_runtime.effect import Schedule
@@ -29,6 +30,7 @@ class Transaction(Generic[S_co]):
     """What a runtime is built from: the one session of a unit of work, and its queues. Ends with the unit.
 
     `message` tells what the unit was opened for; an adapter of an external service sends its `idempotency_key` along.
+    `due` sends commands of this context later, within the transaction.
     """
 
     session: S_co
@@ -38,6 +40,7 @@ class Transaction(Generic[S_co]):
     ids: Ids
     random: Random
     message: MessageContext = unasked
+    due: Due = no_due
 
 
 @frozen

@@ -14,7 +14,9 @@ from typing import Any, Generic, Never, cast, overload
 
 from typing_extensions import TypeVar
 
+from effect_runtime.dispatch._after_commit import AfterCommit
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction, persistent
+from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validator, body_of
 from effect_runtime.dispatch._ports import Store
 from effect_runtime.dispatch._signature import definition_faults, name_of, place_of
@@ -29,6 +31,7 @@ N = TypeVar("N", default=object)
 A = TypeVar("A")
 C = TypeVar("C")
 F = TypeVar("F")
+D = TypeVar("D", bound=DomainEvent[Any])
 S = TypeVar("S")
 Q = TypeVar("Q")
 O = TypeVar("O")  # noqa: E741  # what resources= opens
@@ -61,6 +64,7 @@ class Context(Generic[R, N]):
         self.commands: list[Command[Any, Any, Any, R]] = []
         self.queries: list[Query[Any, Any, Any, N]] = []
         self.handlers: list[DomainHandler] = []
+        self.after_commits: list[AfterCommit] = []
         self.subscriptions: list[Subscription[R]] = []
         self._runtime: Eff[R, Never, R] = Ask()
         self._reads: Eff[N, Never, N] = Ask()
@@ -126,6 +130,42 @@ class Context(Generic[R, N]):
             raise_faults(f"context {self.name!r}", (*definition_faults(function), *_event_faults(function, event)))
             made = DomainHandler(self.name, event, function, body_of(function))
             self.handlers.append(made)
+            return made
+
+        return register
+
+    def after_commit(
+        self,
+        event: type[D],
+        *,
+        queue: EventQueue,
+        key: str | None = None,
+        id: str | None = None,
+        ignore: tuple[type, ...] = (),
+        dead_letter: tuple[type, ...] = (),
+    ) -> Callable[[Callable[[D], Program[Any, Any, R]]], AfterCommit]:
+        """Register a handler of a domain event that runs after the commit, in a unit of its own, by `queue`.
+
+        The events of one `key`, a field of the event, are handled in their order, one at a time. The context's name
+        and the function's are stored with each event: `id` stands for the function's name when that has changed.
+        What the handler fails with is tried again by the queue, unless it is named: `ignore`: the event counts as
+        handled; `dead_letter`: given up at once, as are `Invalid` and `Forbidden`.
+        """
+
+        def register(function: Callable[[D], Program[Any, Any, R]]) -> AfterCommit:
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_event_faults(function, event)))
+            made = AfterCommit(
+                title=f"{self.name}.{id or function.__name__}",
+                context=self.name,
+                event=event,
+                queue=queue,
+                key=key,
+                function=function,
+                body=body_of(function),
+                ignore=tuple(ignore),
+                dead_letter=tuple(dead_letter),
+            )
+            self.after_commits.append(made)
             return made
 
         return register

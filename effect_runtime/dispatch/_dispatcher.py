@@ -7,44 +7,26 @@ commit), tell the caller. Knows no names of messages, no wire, no life cycle.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any, final
 
 from attrs import frozen
 
-from effect_runtime.dispatch._attempts import Job, carry_out
+from effect_runtime.dispatch._after_commit import AfterCommit, VolatileItem
+from effect_runtime.dispatch._answering import Admit, answer_command, answer_event, due_request, request_of
+from effect_runtime.dispatch._enqueue import Enqueue
+from effect_runtime.dispatch._entrance import enqueue_outside
 from effect_runtime.dispatch._home import Entry, Home
-from effect_runtime.dispatch._ledger import recall
-from effect_runtime.dispatch._nesting import ATOMIC, answer_nested
-from effect_runtime.dispatch._ports import Answer
+from effect_runtime.dispatch._nesting import ATOMIC
+from effect_runtime.dispatch._ports import AgendaItem
 from effect_runtime.dispatch._reading import Reading
 from effect_runtime.dispatch._refusals import Refusals
-from effect_runtime.dispatch._refused import Refused, StoreUnavailable
-from effect_runtime.dispatch._request import MessageContext, Principal
+from effect_runtime.dispatch._refused import Refused
+from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._subscription import Subscription
-from effect_runtime.dispatch._unit import Unit
 from effect_runtime.effect import Call, Died, Failed, Operation, Raised, Succeeded
-from effect_runtime.errors import (
-    AtomicOutsideUnit,
-    CommandNotDone,
-    ContextUnknown,
-    OperationOutsideUnit,
-    RuntimeOutsideUnit,
-    StoreDown,
-)
-from effect_runtime.integration import Envelope, fingerprint
+from effect_runtime.errors import AtomicOutsideUnit, ContextUnknown, OperationOutsideUnit, UnknownEvent
+from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Recording
-
-
-class OutsideUnit:
-    """Stand in for a runtime where no unit of work is open: every use is a defect that says so."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise RuntimeOutsideUnit(name)
 
 
 @final
@@ -71,6 +53,8 @@ class Dispatcher:
         handler = call.handler
         if handler is ATOMIC:
             raise AtomicOutsideUnit
+        if isinstance(handler, Enqueue):
+            return await enqueue_outside(self.homes.values(), call.message, context, wait=handler.wait)
         home = self.homes.get(getattr(handler, "context", ""))
         if home is not None:
             entry = home.commands.get(handler)
@@ -88,44 +72,11 @@ class Dispatcher:
         await refusals.audited()
 
     async def _command(self, home: Home, entry: Entry, message: Any, request: MessageContext) -> Any:
-        refusals = Refusals(home, request)
-        try:
-            value = await self._done(home, entry, message, request, refusals)
-        except (Exception, Raised):
-            await refusals.audited()
-            raise
-        await refusals.audited_beside(entry.handler.title)
+        value, job = await answer_command(home, entry, message, request)
+        if job is not None and job.queues:
+            # Only doors wait for room: a queue's own handlers must be able to go on.
+            await home.queues.room(job.queues, more=0)
         return value
-
-    async def _done(self, home: Home, entry: Entry, message: Any, request: MessageContext, refusals: Refusals) -> Any:
-        handler = entry.handler
-        policy = refusals.judged(handler, message, nested=False)
-        digest = None if request.command_id is None else fingerprint(handler.title, message)
-        if digest is not None and policy is None:
-            stored = await _stored(home, entry, request)
-            if stored is not None:
-                return recall(stored, command=handler.title, fingerprint=digest, kind=entry.signature.answer)
-
-        async def work(unit: Unit) -> Any:
-            refusals.clear()
-            if policy is not None:
-                await refusals.authorise(policy, entry, interpreter=unit.interpreter, runtime=unit.runtime)
-                if digest is not None:
-                    await unit.claimed(digest)
-            return await unit.interpreter.interpret(handler.body(message), unit.runtime)
-
-        job = Job(
-            title=handler.title,
-            name=handler.name,
-            home=home,
-            request=request,
-            work=work,
-            answer=entry.signature.answer,
-            answer_call=partial(answer_nested, refusals=refusals),
-            fingerprint=digest,
-            claim_first=policy is None,
-        )
-        return await carry_out(job)
 
     async def deliver(
         self,
@@ -133,7 +84,7 @@ class Dispatcher:
         event: Any,
         envelope: Envelope,
         *,
-        admit: Callable[[Any], Awaitable[bool]],
+        admit: Admit,
         recording: Recording | None = None,
     ) -> Succeeded[None] | Failed[Any] | Died:
         """Run a subscription's handler for one event, in a unit of its own context.
@@ -142,58 +93,57 @@ class Dispatcher:
         written when the answer is Failed or Died. `admit` may be called again for the same event, in a new unit.
         `recording` then holds the operations of the last one.
         """
-        home = self.homes[subscription.context]
-        request = _request_of(subscription, envelope)
-        refusals = Refusals(home, request)
         handler = subscription.handler_of(type(event))
-        title = f"{subscription.id}.{type(event).__name__ if handler is None else handler.name}"
-
-        async def work(unit: Unit) -> Any:
-            refusals.clear()
-            if recording is not None:
-                unit.record(recording)
-            if handler is not None:
-                await unit.interpreter.interpret(handler.body(event), unit.runtime)
-
-        job = Job(
-            title=title,
-            name=title,
-            home=home,
-            request=request,
-            work=work,
-            answer=None,
-            answer_call=partial(answer_nested, refusals=refusals),
+        return await answer_event(
+            self.homes[subscription.context],
+            f"{subscription.id}.{type(event).__name__ if handler is None else handler.name}",
+            None if handler is None else handler.body(event),
+            request_of(subscription.id, envelope),
             admit=admit,
-            cause=envelope.id,
+            recording=recording,
         )
-        exit: Succeeded[None] | Failed[Any] | Died = Succeeded(None)
+
+    async def react(
+        self,
+        reaction: AfterCommit,
+        item: AgendaItem | VolatileItem,
+        *,
+        admit: Admit | None = None,
+        recording: Recording | None = None,
+    ) -> Succeeded[None] | Failed[Any] | Died:
+        """Run an after-commit handler for one event, in a unit of its own; else as `deliver`.
+
+        Raises `errors.UndecodableMessage`, with nothing opened, for an item that its class cannot be built from.
+        """
+        home = self.homes[reaction.context]
+        event = item.event if isinstance(item, VolatileItem) else home.registry.decode(item.envelope)
+        return await answer_event(
+            home,
+            reaction.title,
+            reaction.body(event),
+            request_of(reaction.title, item.envelope),
+            admit=admit,
+            recording=recording,
+        )
+
+    async def answer_due(
+        self, context: str, item: AgendaItem, *, admit: Admit, recording: Recording | None = None
+    ) -> Succeeded[Any] | Failed[Any] | Died:
+        """Dispatch a due command of a context under its item's id as command id; else as `deliver`.
+
+        Where that id has answered already, only `admit` runs, and the stored answer is the value. Raises
+        `errors.UndecodableMessage`, with nothing opened, for an item that no command can be built from.
+        """
+        home = self.homes[context]
+        command = home.registry.decode(item.envelope)
+        entry = home.due_commands.get(type(command))
+        if entry is None:
+            raise UnknownEvent(item.envelope.type, item.envelope.version, known=home.due_reactions)
+        request = due_request(entry.handler.title, item.envelope)
         try:
-            await carry_out(job)
+            value, _ = await answer_command(home, entry, command, request, admit=admit, recording=recording)
         except Raised as raised:
-            exit = Failed(raised.error)
+            return Failed(raised.error)
         except Exception as defect:
-            exit = Died(defect)
-        await refusals.audited_beside(title)
-        return exit
-
-
-def _request_of(subscription: Subscription[Any], envelope: Envelope) -> MessageContext:
-    """Say on whose behalf an event is handled, and what caused it."""
-    return MessageContext(
-        correlation=envelope.correlation,
-        causation=envelope.id,
-        principal=Principal.system(subscription.id),
-        traceparent=envelope.traceparent,
-        tracestate=envelope.tracestate,
-        tenant=envelope.tenant,
-        delivery=f"{subscription.id}/{envelope.id}",
-    )
-
-
-async def _stored(home: Home, entry: Entry, request: MessageContext) -> Answer | None:
-    """Read what the command id has answered already, beside any unit of work."""
-    assert request.command_id is not None
-    try:
-        return await home.store.answer(request.command_id)
-    except StoreDown as error:
-        raise CommandNotDone(entry.handler.title, StoreUnavailable(error.store, error.reason)) from error
+            return Died(defect)
+        return Succeeded(value)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from effect_runtime.dispatch._home import Reaction
+from effect_runtime.dispatch._home import Home, Reaction
 from effect_runtime.dispatch._signature import covers_value
 from effect_runtime.dispatch._unit import Unit
 from effect_runtime.effect import Raised
 from effect_runtime.errors import EventCycle, ForeignEvent, UndeclaredFailure
+from effect_runtime.events import Enqueued
 
 Cause: TypeAlias = "tuple[type, Cause | None]"
 """An event's type and what caused it."""
@@ -26,9 +27,11 @@ async def drain(unit: Unit) -> None:
         event = events.at(position)
         cause = causes[position]
         position += 1
+        if isinstance(event, Enqueued):
+            continue  # for after-commit handlers alone
         reaction = unit.home.reactions.get(type(event))
         if reaction is None:
-            _refuse_stranger(unit, type(event))
+            refuse_stranger(unit.home, type(event))
             continue
         await _react(unit, event, reaction)
         emitted = events.mark() - len(causes)
@@ -59,13 +62,13 @@ def note(defect: BaseException, text: str) -> None:
         defect.add_note(text)
 
 
-def _refuse_stranger(unit: Unit, event: type) -> None:
+def refuse_stranger(home: Home, event: type) -> None:
     """Refuse an event of another context; one that nobody handles is fine."""
-    owner = unit.home.strangers.get(event)
+    owner = home.strangers.get(event)
     if owner is not None:
         raise ForeignEvent(
             event.__qualname__,
-            place=f"context {unit.home.name!r}",
+            place=f"context {home.name!r}",
             reason=f"it is a domain event of context {owner!r}, and domain events never leave their context",
             fix="Publish an integration event instead, and subscribe to it.",
         )

@@ -6,19 +6,23 @@ Built when the application starts to run and dropped when it ends; holds no stat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
+from effect_runtime.dispatch._after_commit import AfterCommit
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction
+from effect_runtime.dispatch._due import Due
 from effect_runtime.dispatch._handlers import Command, DomainHandler, Query
 from effect_runtime.dispatch._ports import TransportInterpreter, UnitStore
+from effect_runtime.dispatch._queues import IdleQueues, Queues
 from effect_runtime.dispatch._request import Diagnostic, MessageContext
 from effect_runtime.dispatch._signature import Signature, members_of
 from effect_runtime.dispatch._subscription import Subscription
 from effect_runtime.errors import ConfigurationError, Fault
 from effect_runtime.events import Events
-from effect_runtime.integration import Outbox, Topic
+from effect_runtime.integration import Outbox, StoredRegistry, Topic, stored_identity
 from effect_runtime.interpreter import Host, Interpreter
 from effect_runtime.runtime import Clock, Ids, Random, SystemClock, SystemIds, SystemRandom
 
@@ -58,7 +62,10 @@ class Services:
 
 @frozen(eq=False, kw_only=True)
 class Home:
-    """One open context of a running application."""
+    """One open context of a running application.
+
+    `queues` are its after-commit queues, as far as this process works on them.
+    """
 
     app: str
     binding: Binding
@@ -75,6 +82,14 @@ class Home:
     reactions: Mapping[type, Reaction]
     subscriptions: Mapping[Subscription[Any], Mapping[type, Signature]]
     strangers: dict[type, str | None] = field(factory=dict)
+    queues: Queues = field(factory=IdleQueues)
+    after_commits: Mapping[type, tuple[AfterCommit, ...]] = Factory(
+        lambda home: after_commits_of(home.binding.context.after_commits), takes_self=True
+    )
+    due_commands: Mapping[type, Entry] = Factory(lambda home: due_commands_of(home.commands), takes_self=True)
+    registry: StoredRegistry = Factory(
+        lambda home: StoredRegistry((*home.after_commits, *home.due_commands)), takes_self=True
+    )
 
     @property
     def name(self) -> str:
@@ -92,10 +107,16 @@ class Home:
         topics: tuple[type[Topic], ...] = self.binding.context.publishes
         return topics
 
-    def runtime(self, session: Any, events: Events, outbox: Outbox[Any], message: MessageContext) -> Any:
+    @property
+    def due_reactions(self) -> tuple[str, ...]:
+        """Return every reaction under which its due commands stand in the agenda, former identities included."""
+        wires = (stored_identity(message) for message in self.due_commands)
+        return tuple(due_reaction(self.name, name) for wire in wires if wire is not None for name in wire.names)
+
+    def runtime(self, session: Any, events: Events, outbox: Outbox[Any], message: MessageContext, due: Due) -> Any:
         """Build the runtime of one unit of work."""
         services = self.services
-        transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random, message)
+        transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random, message, due)
         if self.opened is NOTHING:
             return self.binding.make(transaction)
         return self.binding.make(transaction, self.opened)
@@ -133,6 +154,28 @@ def deliveries_of(
         subscription: {handler.event: _read(handler) for handler in subscription.handlers}
         for subscription in subscriptions
     }
+
+
+def after_commits_of(handlers: Iterable[AfterCommit]) -> Mapping[type, tuple[AfterCommit, ...]]:
+    """Group after-commit handlers by event, in the order of their registration."""
+    grouped: dict[type, tuple[AfterCommit, ...]] = {}
+    for handler in handlers:
+        grouped[handler.event] = (*grouped.get(handler.event, ()), handler)
+    return MappingProxyType(grouped)
+
+
+def due_commands_of(entries: Mapping[object, Entry]) -> Mapping[type, Entry]:
+    """Return the commands that can be sent later, by their class: those with a stored identity."""
+    return {
+        entry.signature.message: entry
+        for entry in entries.values()
+        if isinstance(entry.signature.message, type) and stored_identity(entry.signature.message) is not None
+    }
+
+
+def due_reaction(context: str, identity: str) -> str:
+    """Return the reaction under which a due command stands in the agenda: it outlives the names of its code."""
+    return f"{context}/{identity}"
 
 
 def _read(handler: Any) -> Signature:

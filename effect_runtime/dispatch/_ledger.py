@@ -1,16 +1,19 @@
-"""What a commit writes beside the user's rows: audit line, envelopes, answer. Builds values; writes nothing."""
+"""What a commit writes beside the user's rows: audit line, envelopes, agenda, answer. Builds values; writes nothing."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from effect_runtime.dispatch._drain import refuse_stranger
 from effect_runtime.dispatch._home import Home
+from effect_runtime.dispatch._items import Reactions, reactions_of_events
 from effect_runtime.dispatch._ports import Answer, AuditEntry
 from effect_runtime.dispatch._refused import CommandIdReused, Invalid, Refused
 from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._unit import Unit
 from effect_runtime.errors import CommandNotDone
+from effect_runtime.events import DomainEvent, Enqueued
 from effect_runtime.integration import Envelope, decode_value, encode_value, make_envelope
 
 
@@ -55,6 +58,21 @@ def envelopes_of(unit: Unit, *, causation: str, at: datetime) -> tuple[Envelope,
             )
         )
     return tuple(envelopes)
+
+
+def reactions_to(unit: Unit, *, causation: str, at: datetime) -> Reactions:
+    """Make an item for each after-commit handler of each event that the unit emitted or enqueued.
+
+    Raises `errors.Unserializable` for an event that does not hold what its annotations say.
+    """
+    home, heard = unit.home, list[DomainEvent[Any]]()
+    for each in unit.events:
+        event = each.event if isinstance(each, Enqueued) else each
+        if type(event) in home.after_commits:
+            heard.append(event)
+        elif event is not each:  # The drain has looked at those that were emitted.
+            refuse_stranger(home, type(event))
+    return reactions_of_events(home, unit.request, heard, causation=causation, at=at)
 
 
 def answer_of(command_id: str, fingerprint: bytes, value: Any, kind: Any) -> Answer:

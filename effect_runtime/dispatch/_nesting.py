@@ -11,10 +11,12 @@ from typing import Any, Final, cast, final
 from typing_extensions import TypeVar
 
 from effect_runtime.dispatch._drain import note
+from effect_runtime.dispatch._enqueue import Enqueue
 from effect_runtime.dispatch._refusals import Refusals
 from effect_runtime.dispatch._unit import Unit
 from effect_runtime.effect import Call, Eff
-from effect_runtime.errors import ForeignCall
+from effect_runtime.errors import ForeignCall, WaitInsideUnit
+from effect_runtime.interpreter import running_line
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -46,6 +48,9 @@ def atomic(eff: Eff[A, E, R]) -> Eff[A, E, R]:
 async def answer_nested(unit: Unit, call: Call, runtime: Any, *, refusals: Refusals) -> Any:
     """Dispatch a nested command, or run the effect of `atomic`, as a savepoint of the unit."""
     handler, message = call.handler, call.message
+    if isinstance(handler, Enqueue):
+        event, place = type(message).__qualname__, running_line() or "line unknown"
+        raise WaitInsideUnit(event, unit=unit.title, place=place)
     if handler is ATOMIC:
         effect = cast("Eff[Any, Any, Any]", message)
         return await unit.within_savepoint("atomic(...)", lambda: unit.interpreter.interpret(effect, runtime))

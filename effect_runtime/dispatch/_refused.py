@@ -78,7 +78,16 @@ class StoreUnavailable:
     reason: str
 
 
-NotDone: TypeAlias = CommandIdReused | Conflict | DeadlineExceeded | CommitUnknown | StoreUnavailable
+@final
+@frozen
+class QueueFull:
+    """Say that a queue had no room for an event in its timeout; nothing was enqueued."""
+
+    queue: str
+    capacity: int
+
+
+NotDone: TypeAlias = CommandIdReused | Conflict | DeadlineExceeded | CommitUnknown | StoreUnavailable | QueueFull
 """Why dispatch did not carry a command out; only `run_exit` returns it."""
 
 
@@ -97,5 +106,7 @@ def way_out(reason: NotDone) -> str:
             return "Run it again under the same command_id: it is done once."
         case StoreUnavailable():
             return "Nothing was done: look after the store (space, permissions, locks), then run it again."
+        case QueueFull():
+            return "Nothing was enqueued: try again later, or give the queue more capacity= or concurrency=."
         case _:
             assert_never(reason)

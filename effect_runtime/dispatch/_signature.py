@@ -136,6 +136,18 @@ def runtime_faults(function: Callable[..., Any], signature: Signature, runtime: 
         )
 
 
+def message_faults(event: type, function: Callable[..., Any], signature: Signature) -> Iterator[Fault]:
+    """Check that the handler of an event says so in its annotation."""
+    kind = signature.message
+    if isinstance(kind, type) and not issubclass(event, kind):
+        yield Fault(
+            Code.ER101,
+            place=place_of(function),
+            problem=f"it is registered for {event.__qualname__} and annotated with {kind.__qualname__}.",
+            fix=f"Annotate its parameter with {event.__qualname__}.",
+        )
+
+
 def capabilities_of(runtime: type) -> frozenset[str]:
     """Return the names of the services that a runtime class has."""
     annotated = {name for base in runtime.__mro__ for name in getattr(base, "__annotations__", {})}

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
+from effect_runtime.dispatch._after_commit import AfterCommit
 from effect_runtime.dispatch._context import Context
+from effect_runtime.dispatch._handlers import DomainHandler
 from effect_runtime.dispatch._signature import Signature, name_of
 from effect_runtime.errors import Code, Fault
 
@@ -67,7 +69,8 @@ def foreign_faults(contexts: Sequence[Context[Any, Any]]) -> Iterator[Fault]:
                         problem=f"{name_of(signature.message)} is defined in context {owner.name!r}.",
                         fix=f"Define a message of its own in {context.name!r}; contexts share contracts only.",
                     )
-        for reaction in context.handlers:
+        hearing: Iterable[DomainHandler | AfterCommit] = (*context.handlers, *context.after_commits)
+        for reaction in hearing:
             owner = owner_of(reaction.event, contexts)
             if owner is not None and owner is not context:
                 yield Fault(
@@ -139,7 +142,7 @@ def _submodules(module: ModuleType) -> Iterator[str]:
 
 
 def _functions(context: Context[Any, Any]) -> Iterator[Any]:
-    handlers: Iterable[Any] = (*context.commands, *context.queries, *context.handlers)
+    handlers: Iterable[Any] = (*context.commands, *context.queries, *context.handlers, *context.after_commits)
     yield from (handler.function for handler in handlers)
     for subscription in context.subscriptions:
         yield from (handler.function for handler in subscription.handlers)

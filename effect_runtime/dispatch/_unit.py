@@ -15,6 +15,7 @@ from anyio import CancelScope, current_time, get_current_task
 from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import define
 
+from effect_runtime.dispatch._due_commands import DueCommands
 from effect_runtime.dispatch._home import Home
 from effect_runtime.dispatch._ports import Answer, UnitOfWork
 from effect_runtime.dispatch._request import Diagnostic, DiagnosticKind, MessageContext
@@ -57,12 +58,15 @@ class Unit:
     """Perform the operations of one unit of work.
 
     `interruption` is what ended the unit from within, whatever its program makes of it: a twin's answer, a conflict, a
-    lost transaction. `irreversible` names the first operation that must not happen twice.
+    lost transaction. `irreversible` names the first operation that must not happen twice. `cause` is the id of the
+    message that the unit is for, once it is known.
     """
 
     __slots__ = (
         "answer_call",
+        "cause",
         "claim",
+        "due",
         "events",
         "home",
         "interpreter",
@@ -91,16 +95,19 @@ class Unit:
         title: str,
         fingerprint: bytes | None,
         answer_call: Callable[[Unit, Call, Any], Awaitable[Any]],
+        cause: str | None = None,
     ) -> None:
         self.home = home
         self.transaction = transaction
         self.request = request
         self.title = title
+        self.cause = cause or request.command_id
         self.claim = fingerprint
         self.answer_call = answer_call
         self.events = Events()
         self.outbox: Outbox[Any] = Outbox(home.topics)
-        self.runtime = home.runtime(transaction.session, self.events, self.outbox, request)
+        self.due = DueCommands(home, transaction, request, self.identify)
+        self.runtime = home.runtime(transaction.session, self.events, self.outbox, request, self.due)
         self.interpreter = home.interpreter.with_perform(self.perform)
         self.owner = _this_task()
         self.turn = Turn()
@@ -111,6 +118,12 @@ class Unit:
         self.running: Operation | None = None
         self.interruption: Exception | None = None
         self.irreversible: str | None = None
+
+    def identify(self) -> str:
+        """Return the id of the message that the unit is for; drawn once where it came without one."""
+        if self.cause is None:
+            self.cause = str(self.home.host.entropy.uuid())
+        return self.cause
 
     async def perform(self, operation: Operation, runtime: Any) -> Any:
         """Perform one operation of the program; the innermost of the interpreter's layers."""
@@ -162,7 +175,7 @@ class Unit:
         return value
 
     def record(self, recording: Recording) -> None:
-        """Keep the operations from now on, as the program sees them, in `recording`; forget those of an earlier unit."""
+        """Keep the operations from now on, as the program sees them, in `recording`; forget an earlier unit's."""
         recording.begin()
         self.interpreter = self.interpreter.with_interceptors(recording.interceptor)
 
@@ -170,6 +183,7 @@ class Unit:
         """End the runtime's queues: what the unit collects after this would be lost."""
         self.events.close()
         self.outbox.close()
+        self.due.close()
 
     async def _within_transaction(self, operation: Operation) -> Any:
         if not self.turn.take():

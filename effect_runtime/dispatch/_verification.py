@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
+from effect_runtime.dispatch._after_commit_faults import after_commit_faults
 from effect_runtime.dispatch._context import Context
 from effect_runtime.dispatch._handlers import Command, DomainHandler, Query
 from effect_runtime.dispatch._signature import (
     Signature,
     covers,
     members_of,
+    message_faults,
     name_of,
     place_of,
     runtime_faults,
@@ -31,6 +33,7 @@ def context_faults(context: Context[Any, Any]) -> tuple[Fault, ...]:
         *_handler_faults(context.queries, context.reads_type or object),
         *_twice_faults((*context.commands, *context.queries)),
         *_domain_faults(context),
+        *after_commit_faults(context),
         *_subscription_faults(context),
         *_outbox_faults(context),
     )
@@ -78,20 +81,8 @@ def _domain_faults(context: Context[Any, Any]) -> Iterator[Fault]:
             yield signature
             continue
         yield from runtime_faults(handler.function, signature, context.runtime_type)
-        yield from _message_faults(handler, signature)
+        yield from message_faults(handler.event, handler.function, signature)
         yield from _veto_faults(handler, signature)
-
-
-def _message_faults(handler: DomainHandler | SubscriptionHandler, signature: Signature) -> Iterator[Fault]:
-    """Check that a handler of an event says so in its annotation."""
-    kind = signature.message
-    if isinstance(kind, type) and not issubclass(handler.event, kind):
-        yield Fault(
-            Code.ER101,
-            place=handler.place,
-            problem=f"it is registered for {handler.event.__qualname__} and annotated with {kind.__qualname__}.",
-            fix=f"Annotate its parameter with {handler.event.__qualname__}.",
-        )
 
 
 def _veto_faults(handler: DomainHandler, signature: Signature) -> Iterator[Fault]:
@@ -139,7 +130,7 @@ def _delivery_faults(
         yield signature
         return
     yield from runtime_faults(handler.function, signature, context.runtime_type)
-    yield from _message_faults(handler, signature)
+    yield from message_faults(handler.event, handler.function, signature)
     if signature.failures is None:
         unmapped = ["Any"]
     else:

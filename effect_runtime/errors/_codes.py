@@ -29,6 +29,12 @@ class Code(Enum):
     ER111 = "a command's type belongs to another context"
     ER112 = "a domain event's handler fails with more than its event declares"
     ER113 = "a handler of domain events names no domain event"
+    ER114 = "what a context stores for later has no stored identity"
+    ER115 = "two stored classes of a context share one identity"
+    ER116 = "an after-commit handler's key names no field"
+    ER117 = "two after-commit handlers share one title"
+    ER118 = "two queues of a context share one name"
+    ER119 = "a queue is defined with settings that cannot work"
 
     ER201 = "an integration event has no identity"
     ER202 = "two integration events share one identity"

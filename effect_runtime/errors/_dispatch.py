@@ -6,6 +6,7 @@ It knows facts as words and values; which of them a caller meets as a `NotDone` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from effect_runtime.errors._root import EffectRuntimeError
@@ -176,4 +177,48 @@ class RollbackFailed(EffectRuntimeError):
         return (
             f"The savepoint of {self.what} could not be undone: {self.reason}. "
             "The whole unit of work was rolled back; run the command again."
+        )
+
+
+class WaitInsideUnit(EffectRuntimeError):
+    """Report a program that would wait, inside a unit of work, for what only happens after its commit."""
+
+    def __init__(self, event: str, *, unit: str, place: str) -> None:
+        super().__init__(event, unit, place)
+        self.event = event
+        self.unit = unit
+        self.place = place
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place}: enqueue_and_wait({self.event}) in {self.unit} would wait for what begins after its commit. "
+            f"Write enqueue({self.event}(...)) here, or wait outside: `app.run(enqueue_and_wait(...))`."
+        )
+
+
+class NotSendable(EffectRuntimeError):
+    """Report a command that cannot be sent later by the context that tries to."""
+
+    def __init__(self, command: str, *, context: str, reason: str, fix: str) -> None:
+        super().__init__(command, context, reason, fix)
+        self.command = command
+        self.context = context
+        self.reason = reason
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.command} cannot be sent later by context {self.context!r}: {self.reason}. {self.fix}"
+
+
+class NaiveDue(EffectRuntimeError):
+    """Refuse a due time without a timezone: it names no moment."""
+
+    def __init__(self, due: datetime) -> None:
+        super().__init__(due)
+        self.due = due
+
+    def __str__(self) -> str:
+        return (
+            f"The due time {self.due.isoformat()} has no timezone, so it names no moment. "
+            "Give an aware datetime, such as one of the runtime's clock, or a timedelta from now."
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Never, Protocol, TypeVar
 
+from attrs import frozen
+
 from effect_runtime.effect import Do, Eff, do
 from effect_runtime.errors import ForeignEvent, QueueClosed
 from effect_runtime.events._domain_event import DomainEvent
@@ -16,17 +18,24 @@ from effect_runtime.runtime import ask, operation
 F = TypeVar("F")
 
 
-class Events:
-    """Hold the domain events of one unit of work, in the order in which they were emitted.
+@frozen
+class Enqueued:
+    """Mark a domain event that only after-commit handlers hear."""
 
-    Owned by dispatch, which makes one for each unit, handles its events before the commit and closes it. `modules`
-    are the packages of its context; None admits events from anywhere.
+    event: DomainEvent[Any]
+
+
+class Events:
+    """Hold the domain events of one unit of work, in the order in which they were emitted or enqueued.
+
+    Owned by dispatch, which makes one for each unit, handles its events before the commit and closes it; what was only
+    enqueued stands in it as `Enqueued`. `modules` are the packages of its context; None admits events from anywhere.
     """
 
     __slots__ = ("_closed", "_events", "_modules")
 
     def __init__(self, modules: tuple[str, ...] | None = None) -> None:
-        self._events: list[DomainEvent[Any]] = []
+        self._events: list[DomainEvent[Any] | Enqueued] = []
         self._modules = modules
         self._closed = False
 
@@ -35,12 +44,18 @@ class Events:
 
         Raises `errors.QueueClosed` after the unit ended, `errors.ForeignEvent` for another context's event.
         """
-        if self._closed:
-            raise QueueClosed("event queue", event=type(event).__name__)
-        self._refuse_foreign(event)
+        self._admit(event, "emit")
         self._events.append(event)
 
-    def at(self, place: int) -> DomainEvent[Any]:
+    def enqueue(self, event: DomainEvent[Any]) -> None:
+        """Append one event for after-commit handlers alone; `dispatch.enqueue` does this as an effect.
+
+        Raises as `add` does.
+        """
+        self._admit(event, "enqueue")
+        self._events.append(Enqueued(event))
+
+    def at(self, place: int) -> DomainEvent[Any] | Enqueued:
         """Return the event at a place, counted from 0."""
         return self._events[place]
 
@@ -59,22 +74,24 @@ class Events:
     def __len__(self) -> int:
         return len(self._events)
 
-    def __iter__(self) -> Iterator[DomainEvent[Any]]:
+    def __iter__(self) -> Iterator[DomainEvent[Any] | Enqueued]:
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:
         return f"<Events: {len(self._events)}{', closed' if self._closed else ''}>"
 
-    def _refuse_foreign(self, event: object) -> None:
+    def _admit(self, event: object, place: str) -> None:
         kind = type(event)
+        if self._closed:
+            raise QueueClosed("event queue", event=kind.__name__)
         name = f"{kind.__module__}.{kind.__qualname__}"
         if not isinstance(event, DomainEvent):
-            fix = "Emit an instance of a DomainEvent; tell other contexts with publish(...)."
-            raise ForeignEvent(name, place="emit", reason="it is no domain event", fix=fix)
+            fix = f"{place.capitalize()} an instance of a DomainEvent; tell other contexts with publish(...)."
+            raise ForeignEvent(name, place=place, reason="it is no domain event", fix=fix)
         if self._modules is not None and not _within(kind.__module__, self._modules):
             reason = f"it is defined outside this context ({', '.join(self._modules) or 'which has no modules'})"
             fix = "Define a domain event of this context's own; another context is told with an integration event."
-            raise ForeignEvent(name, place="emit", reason=reason, fix=fix)
+            raise ForeignEvent(name, place=place, reason=reason, fix=fix)
 
 
 class HasEvents(Protocol):
@@ -107,6 +124,12 @@ def _emitting(event: DomainEvent[Any]) -> Do[None, Never, HasEvents]:
 async def add(events: Events, event: DomainEvent[Any]) -> None:
     """Add as an operation: interceptors know it as `Events.add`."""
     events.add(event)
+
+
+@operation(kind="local", idempotent=True)
+async def enqueue(events: Events, event: DomainEvent[Any]) -> None:
+    """Enqueue as an operation: interceptors know it as `Events.enqueue`; programs use `dispatch.enqueue`."""
+    events.enqueue(event)
 
 
 def _within(module: str, packages: tuple[str, ...]) -> bool:

@@ -13,26 +13,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from effect_runtime.errors import BadPayload, UnknownEvent, Unserializable
-from effect_runtime.integration._codec import encode_fields, structure_all, writer
-from effect_runtime.integration._composites import key_text
+from effect_runtime.integration._codec import encode_fields
 from effect_runtime.integration._envelope import Envelope
-from effect_runtime.integration._fields import FieldErrors, by_path
-from effect_runtime.integration._identity import Payload, Upcaster, WireIdentity, topic_record
-from effect_runtime.integration._json import BadJson, parse
-from effect_runtime.integration._leaves import Leaf
+from effect_runtime.integration._identity import WireIdentity, topic_record
+from effect_runtime.integration._key import KeySpelling, key_spelling
 from effect_runtime.integration._message import refuse_flaws
-from effect_runtime.integration._shape import hints
+from effect_runtime.integration._reading import Reading, read, reading_of
 from effect_runtime.integration._topic import Topic, event_identity, topic_events, topic_name
-
-
-@frozen(kw_only=True)
-class Reading:
-    """Say how one event is read."""
-
-    event: type[Topic]
-    wire: WireIdentity
-    upcasters: Mapping[int, Upcaster]
 
 
 def _unique(topics: Iterable[type[Topic]]) -> tuple[type[Topic], ...]:
@@ -66,14 +53,7 @@ class EventRegistry:
 
     def entry(self, envelope: Envelope) -> Reading:
         """Return what reads an envelope; raises `errors.UnknownEvent` for a type or version that nothing reads."""
-        entry = self._entries.get(envelope.type)
-        if entry is None:
-            raise UnknownEvent(envelope.type, envelope.version, known=self.names)
-        wire = entry.wire
-        if not wire.oldest <= envelope.version <= wire.version:
-            known = f"{wire.name} {wire.oldest}" + (f" to {wire.version}" if wire.version > wire.oldest else "")
-            raise UnknownEvent(envelope.type, envelope.version, known=(known,))
-        return entry
+        return reading_of(envelope, self._entries)
 
 
 def make_envelope(
@@ -118,11 +98,7 @@ def decode_event(envelope: Envelope, registry: EventRegistry) -> Topic:
     Raises `errors.UnknownEvent` or `errors.BadPayload`, both `errors.UndecodableMessage`, and nothing else. Unknown
     fields are ignored, so that a publisher may add some.
     """
-    entry = registry.entry(envelope)
-    payload = _upcast(_payload(envelope), envelope, entry)
-    event = structure_all(entry.event, payload)
-    if isinstance(event, FieldErrors):
-        raise BadPayload(envelope.type, envelope.version, faults=by_path(event.fields))
+    event: Topic = read(envelope, registry.entry(envelope))
     return event
 
 
@@ -137,16 +113,11 @@ class _Form:
 
     wire: WireIdentity
     topic: str
-    write_key: Leaf | None
+    spelling: KeySpelling | None
 
     def key(self, event: Topic) -> str | None:
         """Spell the key of one event."""
-        if self.write_key is None or self.wire.key is None:
-            return None
-        text = key_text(self.write_key(getattr(event, self.wire.key)))
-        if not text:
-            raise Unserializable(type(event).__name__, faults={self.wire.key: "is empty and cannot order events"})
-        return text
+        return None if self.spelling is None else self.spelling.of(event)
 
 
 def _form(event: Topic) -> _Form:
@@ -155,9 +126,9 @@ def _form(event: Topic) -> _Form:
 
 
 @cache
-def _form_of(event: type[Any]) -> _Form:
+def _form_of(event: Any) -> _Form:
     wire = event_identity(event)
-    return _Form(wire, topic_name(event), writer(hints(event)[wire.key]) if wire.key is not None else None)
+    return _Form(wire, topic_name(event), None if wire.key is None else key_spelling(event, wire.key))
 
 
 def _entries(topics: Iterable[type[Topic]]) -> Iterable[Reading]:
@@ -168,30 +139,3 @@ def _entries(topics: Iterable[type[Topic]]) -> Iterable[Reading]:
             steps = record.upcasters.values() if record else ()
             upcasters = {step.version: step for step in steps if step.event == wire.name}
             yield Reading(event=event, wire=wire, upcasters=upcasters)
-
-
-def _payload(envelope: Envelope) -> Payload:
-    try:
-        payload = parse(envelope.data)
-    except BadJson as error:
-        raise BadPayload(envelope.type, envelope.version, faults={"": f"it {error}"}) from error
-    if not isinstance(payload, dict):
-        raise BadPayload(envelope.type, envelope.version, faults={"": "it is no JSON object"})
-    return payload
-
-
-def _upcast(payload: Payload, envelope: Envelope, entry: Reading) -> Payload:
-    for version in range(envelope.version, entry.wire.version):
-        step = entry.upcasters.get(version)
-        if step is None:
-            raise BadPayload(envelope.type, envelope.version, faults={"": f"version {version} has no upcaster"})
-        try:
-            answer: Any = step.function(payload, envelope)
-        except Exception as error:
-            reason = f"its upcaster from version {version} raised {type(error).__name__}: {error}"
-            raise BadPayload(envelope.type, envelope.version, faults={"": reason}) from error
-        if not isinstance(answer, Mapping):
-            reason = f"its upcaster from version {version} returned {type(answer).__name__}, not a mapping"
-            raise BadPayload(envelope.type, envelope.version, faults={"": reason})
-        payload = answer
-    return payload

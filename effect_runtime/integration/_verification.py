@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -43,7 +44,7 @@ _LONGEST: Final = 200
 
 
 @frozen
-class _Finding:
+class Finding:
     """A fault that has no place yet."""
 
     code: Code
@@ -104,21 +105,21 @@ def place_of(defined: Any) -> str:
         return name
 
 
-def _event(event: type, building: bool) -> Iterator[_Finding]:
+def _event(event: type, building: bool) -> Iterator[Finding]:
     name, wire = event.__name__, own_wire(event)
     if getattr(event, "__domain_event__", False) or len(_topics(event)) > 1:
         yield _mixed(name)
     if wire is None:
         yield _nameless(event) if getattr(event, WIRE, None) is None else _inherited(event)
     else:
-        yield from _identity(name, wire)
+        yield from identity_findings(name, wire)
     if not is_attrs(event):
         yield _not_frozen(f"{name} was not made by attrs.")
         return
     if not is_frozen(event):
         yield _not_frozen(f"{name} can be changed after it was built.")
     misfits = (misfit for misfit in record_misfits(event, flat=True) if building or not misfit.unresolved)
-    yield from (_misfit(name, misfit) for misfit in misfits)
+    yield from (misfit_finding(name, misfit) for misfit in misfits)
     if wire is not None and wire.key is not None:
         yield from _key(event, wire.key)
 
@@ -127,64 +128,67 @@ def _topics(event: type) -> set[int]:
     return {id(vars(base)[TOPIC]) for base in event.__mro__ if TOPIC in vars(base)}
 
 
-def _mixed(name: str) -> _Finding:
-    return _Finding(
+def _mixed(name: str) -> Finding:
+    return Finding(
         Code.ER213,
         f"{name} has more than one event base.",
         "Give each topic its own class, and tell the inside with a DomainEvent of its own.",
     )
 
 
-def _nameless(event: type) -> _Finding:
-    return _Finding(
+def _nameless(event: type) -> Finding:
+    return Finding(
         Code.ER201,
         f"{event.__name__} has no wire identity.",
         'Write @integration_event("context.what-happened", key="field") below @frozen, right above the class.',
     )
 
 
-def _inherited(event: type) -> _Finding:
+def _inherited(event: type) -> Finding:
     owner = next(base.__name__ for base in event.__mro__ if own_wire(base))
-    return _Finding(
+    return Finding(
         Code.ER204,
         f"{event.__name__} inherits the identity of {owner}.",
         f"Give {event.__name__} an @integration_event of its own, or do not derive it from an event.",
     )
 
 
-def _identity(event: str, wire: WireIdentity) -> Iterator[_Finding]:
+def identity_findings(event: str, wire: WireIdentity) -> Iterator[Finding]:
+    """Find what is wrong with the name and the versions of a class."""
     for name in wire.names:
         if not _NAME.fullmatch(str(name)) or len(name) > _LONGEST:
-            yield _Finding(
+            yield Finding(
                 Code.ER203,
                 f"The identity {name!r} of {event} is malformed.",
                 'Write lower-case words with dashes, and at least two parts with dots: "lending.book-borrowed".',
             )
-    if not _is_version(wire.version) or not _is_version(wire.oldest) or wire.oldest > wire.version:
-        yield _Finding(
+    if not is_version(wire.version) or not is_version(wire.oldest) or wire.oldest > wire.version:
+        yield Finding(
             Code.ER203,
             f"{event} has version {wire.version!r}, read from version {wire.oldest!r} on.",
             "Count versions from 1, and let `oldest` be at most `version`.",
         )
 
 
-def _is_version(version: object) -> bool:
+def is_version(version: object) -> bool:
+    """Tell whether something counts versions."""
     return isinstance(version, int) and not isinstance(version, bool) and 1 <= version < 2**31
 
 
-def _not_frozen(problem: str) -> _Finding:
-    return _Finding(Code.ER207, problem, "Write @attrs.frozen above @integration_event.")
+def _not_frozen(problem: str) -> Finding:
+    return Finding(Code.ER207, problem, "Write @attrs.frozen above @integration_event.")
 
 
-def _misfit(event: str, misfit: Misfit) -> _Finding:
-    return _Finding(
+def misfit_finding(event: str, misfit: Misfit) -> Finding:
+    """Say which field cannot travel."""
+    return Finding(
         Code.ER206 if misfit.nested else Code.ER208,
         f"The field '{misfit.path}' of {event}: {misfit.problem}.",
         "Use scalars, enums, typed ids, `T | None` and tuples of those, or frozen classes marked @value_record.",
     )
 
 
-def _key(event: type, key: str) -> Iterator[_Finding]:
+def _key(event: type, key: str) -> Iterator[Finding]:
     names = [field.name for field in attrs.fields(event) if field.init]
     if key not in names:
         problem = f"The key '{key}' of {event.__name__} is none of its fields ({', '.join(names) or 'it has none'})."
@@ -196,7 +200,7 @@ def _key(event: type, key: str) -> Iterator[_Finding]:
         if fits_key(kind):
             return
         problem = f"The key '{key}' of {event.__name__} is {name_of(kind)}."
-    yield _Finding(
+    yield Finding(
         Code.ER205,
         problem,
         "Name a field that holds text, a whole number, a UUID, a date, an enum or a typed id, and is never None.",
@@ -206,33 +210,37 @@ def _key(event: type, key: str) -> Iterator[_Finding]:
 def _chains(record: TopicRecord) -> Iterator[Fault]:
     for event in record.events.values():
         wire = own_wire(event)
-        if wire is not None and _is_version(wire.version) and _is_version(wire.oldest):
+        if wire is not None and is_version(wire.version) and is_version(wire.oldest):
             steps = [step for step in record.upcasters.values() if step.event == wire.name]
-            yield from _chain(event, wire, steps)
+            yield from chain_faults(event, wire, steps)
 
 
-def _chain(event: type, wire: WireIdentity, steps: list[Upcaster]) -> Iterator[Fault]:
+def chain_faults(
+    event: type, wire: WireIdentity, steps: Sequence[Upcaster], *, decorator: str = "@upcaster"
+) -> Iterator[Fault]:
+    """Find what is wrong with the upcasters of one class."""
     by_version: dict[int, list[Upcaster]] = defaultdict(list)
     for step in steps:
         by_version[step.version].append(step)
+    broken = partial(_broken, decorator)
     needed = range(wire.oldest, wire.version)
     for version in needed:
         if version not in by_version:
-            yield _broken(event, f"has no upcaster from version {version} to {version + 1}", event)
+            yield broken(event, f"has no upcaster from version {version} to {version + 1}")
     for version, found in by_version.items():
         if len(found) > 1:
-            yield _broken(event, f"has {len(found)} upcasters from version {version}", found[-1].function)
+            yield broken(event, f"has {len(found)} upcasters from version {version}", found[-1].function)
         elif version not in needed:
             span = f"versions {wire.oldest} to {wire.version}"
-            yield _broken(event, f"has {span}; an upcaster from version {version} leads nowhere", found[0].function)
+            yield broken(event, f"has {span}; an upcaster from version {version} leads nowhere", found[0].function)
 
 
-def _broken(event: type, problem: str, where: Any) -> Fault:
+def _broken(decorator: str, event: type, problem: str, where: Any = None) -> Fault:
     return Fault(
         Code.ER211,
-        place=place_of(where),
+        place=place_of(event if where is None else where),
         problem=f"{event.__name__} {problem}.",
-        fix="Write exactly one @upcaster for each version from `oldest` to the one before `version`.",
+        fix=f"Write exactly one {decorator} for each version from `oldest` to the one before `version`.",
     )
 
 

@@ -16,6 +16,7 @@ from effect_runtime.app._catalogue import Catalogue
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._live import Live, opened
 from effect_runtime.app._plan import Plan, Profile
+from effect_runtime.app._promises import Committed, manifest_of, promise_faults, topics_of
 from effect_runtime.app._site import Counts
 from effect_runtime.app._verification import app_faults
 from effect_runtime.dispatch import (
@@ -41,6 +42,7 @@ from effect_runtime.errors import (
 )
 from effect_runtime.integration import FieldErrors, Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interceptor, Interpreter, system_host
+from effect_runtime.manifest import WireManifest
 from effect_runtime.outbox import ConsumerPolicy, Health, Pace, RelayPolicy
 
 A = TypeVar("A")
@@ -58,7 +60,8 @@ class App:
     put on events that carry none, and events of other tenants are refused. `foreign_topics` are those that other
     applications publish on the same wire. `relay`, `consumer` and `pace` bound delivery: leases, attempts, how long
     a subscriber may take, polling. `redact` lists types whose values dead letters must not show, beside what is
-    annotated `Redacted[...]`.
+    annotated `Redacted[...]`. `manifest` is the committed wire manifest, or the path of its file: a change that breaks
+    it is refused when the app is built.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class App:
         pace: Pace | None = None,
         drain: timedelta = timedelta(seconds=10),
         redact: Sequence[Any] = (),
+        manifest: Committed | None = None,
         debug: bool = False,
     ) -> None:
         self._plan = Plan(
@@ -100,28 +104,35 @@ class App:
         self._live: Live | None = None
         self._is_taken = False
         self._catalogue: Catalogue | None = None
+        self._committed = manifest
 
     @property
     def name(self) -> str:
         """Return the application's name."""
         return self._plan.name
 
+    @property
+    def topics(self) -> tuple[type[Topic], ...]:
+        """Return every topic that its contexts publish or hear."""
+        return topics_of(self._plan)
+
     def build(self) -> None:
         """Import the modules that contexts name and verify everything; `running` does this first.
 
         Raises one `errors.ConfigurationError` with every fault: its code, its place and the way out.
         """
-        plan = self._plan
-        faults = app_faults(
-            plan.name,
-            plan.bindings,
-            has_wire=plan.wire is not None,
-            transport=plan.transport,
-            profile=plan.profile,
-            foreign=plan.foreign_topics,
-        )
-        raise_faults(f"app {plan.name!r}", faults)
-        self._catalogue = Catalogue.of(plan)
+        self._verify()
+        if self._committed is not None:
+            raise_faults(f"app {self.name!r}", promise_faults(self._plan, self._committed))
+        self._catalogue = Catalogue.of(self._plan)
+
+    def manifest(self) -> WireManifest:
+        """Return what the code promises on the wire now, once it is verified; what was committed is not asked.
+
+        Raises `errors.ConfigurationError` as `build` does.
+        """
+        self._verify()
+        return manifest_of(self._plan)
 
     @asynccontextmanager
     async def running(self, *, relay: bool = True, consumers: bool = True) -> AsyncIterator[App]:
@@ -248,6 +259,18 @@ class App:
     async def settled(self) -> None:
         """Wait until every committed event has arrived or waits for a later attempt: for tests and scripts."""
         await self._expect_live("settled").settled()
+
+    def _verify(self) -> None:
+        plan = self._plan
+        faults = app_faults(
+            plan.name,
+            plan.bindings,
+            has_wire=plan.wire is not None,
+            transport=plan.transport,
+            profile=plan.profile,
+            foreign=plan.foreign_topics,
+        )
+        raise_faults(f"app {plan.name!r}", faults)
 
     def _expect_live(self, what: str) -> Live:
         if self._live is None or self._live.closing:

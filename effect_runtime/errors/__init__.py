@@ -41,6 +41,7 @@ from effect_runtime.errors._integration import (
     UnknownEvent,
     Unserializable,
 )
+from effect_runtime.errors._manifest import AppNotFound, BadManifest, NotRetirable
 from effect_runtime.errors._root import ConfigurationError, EffectRuntimeError, Fault, raise_faults
 from effect_runtime.errors._running import (
     AsyncBlock,
@@ -86,10 +87,12 @@ from effect_runtime.errors._wiring import (
 __all__ = [
     "AlreadyListening",
     "AppAlreadyRunning",
+    "AppNotFound",
     "AppNotRunning",
     "AsyncBlock",
     "AtomicOutsideUnit",
     "BadEnvelope",
+    "BadManifest",
     "BadPayload",
     "Code",
     "CommandIdWithoutCommand",
@@ -121,6 +124,7 @@ __all__ = [
     "NaiveDue",
     "NoDispatch",
     "NotAnEffect",
+    "NotRetirable",
     "NotSendable",
     "NotYetThere",
     "OperationNotAsync",

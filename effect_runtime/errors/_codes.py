@@ -49,6 +49,9 @@ class Code(Enum):
     ER211 = "a chain of upcasters is broken"
     ER212 = "a topic has no name of its own"
     ER213 = "an integration event has more than one event base"
+    ER214 = "a change breaks the committed wire manifest"
+    ER215 = "a golden payload is missing or is not read"
+    ER216 = "a wire manifest cannot be read"
 
     ER301 = "a subscription stands inside the publisher's context"
     ER302 = "a subscription names an unknown topic"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from effect_runtime.app._app import App as App
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._plan import Profile
+from effect_runtime.app._replay import Replay
 from effect_runtime.app._site import Counts
 
 __all__ = [
     "AllDeadLetters",
     "Counts",
     "Profile",
+    "Replay",
 ]

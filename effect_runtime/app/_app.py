@@ -242,9 +242,9 @@ class App:
 
     @property
     def dead_letters(self) -> AllDeadLetters:
-        """Return the dead letters of all stores: list, get, replay, discard."""
+        """Return the dead letters of all stores: list, get, reproduce, replay, discard."""
         live = self._expect_live("dead_letters")
-        return AllDeadLetters(tuple(site.dead_letters for site in live.sites.values()))
+        return AllDeadLetters(tuple(site.dead_letters for site in live.sites.values()), self._plan)
 
     async def health(self) -> dict[str, Health]:
         """Look at delivery on each store, by the store's name."""

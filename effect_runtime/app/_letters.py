@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
 
+from effect_runtime.app._plan import Plan
+from effect_runtime.app._reproduction import reproduction
 from effect_runtime.errors import DeadLetterUnknown
 from effect_runtime.outbox import DeadLetter, DeadLetters
 
@@ -16,6 +19,7 @@ class AllDeadLetters:
     """The dead letters of every store that an application has open."""
 
     _stores: Sequence[DeadLetters]
+    _plan: Plan
 
     async def list(
         self, *, state: Literal["dead", "replayed", "discarded"] | None = "dead", limit: int = 100
@@ -35,6 +39,18 @@ class AllDeadLetters:
     async def discard(self, id: str) -> None:
         """Give a dead letter up; a key that it blocks goes on without it."""
         await (await self._holding(id)).discard(id)
+
+    async def reproduce(self, id: str, *, to: Path | None = None) -> str:
+        """Return the text of a pytest file that repeats the last attempt of a dead letter; write it `to` a path, too.
+
+        The handlers run for real, in dispatch, and are answered with what was recorded: it fails as they did, on the
+        same line, and passes once they are mended. Secrets are covered. Raises `errors.DeadLetterNotReproducible` for
+        a letter that no handler was tried for.
+        """
+        text = reproduction(await self.get(id), self._plan.bindings, self._plan.secrets).text()
+        if to is not None:
+            await self._plan.host.blocking.offload(to.write_text, text, encoding="utf-8")
+        return text
 
     async def _holding(self, id: str) -> DeadLetters:
         for store in self._stores:

@@ -42,6 +42,14 @@ from effect_runtime.errors._integration import (
     Unserializable,
 )
 from effect_runtime.errors._manifest import AppNotFound, BadManifest, NotRetirable
+from effect_runtime.errors._replaying import (
+    AnswerNotRecorded,
+    DeadLetterNotReproducible,
+    NothingToReplay,
+    RecordedDefect,
+    RecordingDiverged,
+    ReplayIncomplete,
+)
 from effect_runtime.errors._root import ConfigurationError, EffectRuntimeError, Fault, raise_faults
 from effect_runtime.errors._running import (
     AsyncBlock,
@@ -61,6 +69,7 @@ from effect_runtime.errors._running import (
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
     CommitUndecided,
+    EventsPurged,
     EventTooLarge,
     MigrationChanged,
     MigrationFailed,
@@ -86,6 +95,7 @@ from effect_runtime.errors._wiring import (
 
 __all__ = [
     "AlreadyListening",
+    "AnswerNotRecorded",
     "AppAlreadyRunning",
     "AppNotFound",
     "AppNotRunning",
@@ -102,6 +112,7 @@ __all__ = [
     "ContextUnknown",
     "DeadLetterClosed",
     "DeadLetterNotReplayable",
+    "DeadLetterNotReproducible",
     "DeadLetterUnknown",
     "DestinationUnavailable",
     "DryRun",
@@ -109,6 +120,7 @@ __all__ = [
     "EventCycle",
     "EventNameWarning",
     "EventTooLarge",
+    "EventsPurged",
     "Fault",
     "FiberCancelled",
     "FinalizerTooSlow",
@@ -127,12 +139,16 @@ __all__ = [
     "NotRetirable",
     "NotSendable",
     "NotYetThere",
+    "NothingToReplay",
     "OperationNotAsync",
     "OperationOutsideUnit",
     "PartitionPaused",
     "PolicyUndecided",
     "PublishForbidden",
     "QueueClosed",
+    "RecordedDefect",
+    "RecordingDiverged",
+    "ReplayIncomplete",
     "RollbackFailed",
     "RunningWarning",
     "RuntimeOutsideUnit",

@@ -25,7 +25,7 @@ from effect_runtime.integration._outbox import Outbox as Outbox
 from effect_runtime.integration._outbox import publish as publish
 from effect_runtime.integration._partition import partition
 from effect_runtime.integration._registry import EventRegistry, decode_event, event_key, make_envelope
-from effect_runtime.integration._secrets import Redacted, Secrets, shown_value
+from effect_runtime.integration._secrets import COVER, Redacted, Secrets, shown_value, uncovered
 from effect_runtime.integration._shape import fits_key as fits_key
 from effect_runtime.integration._shape import hints as hints
 from effect_runtime.integration._shape import value_record
@@ -53,6 +53,7 @@ from effect_runtime.integration._wire_shape import FieldKind as FieldKind
 from effect_runtime.integration._wire_shape import FieldShape, field_shapes
 
 __all__ = [
+    "COVER",
     "Envelope",
     "EventRegistry",
     "Features",
@@ -88,6 +89,7 @@ __all__ = [
     "topic_events",
     "topic_faults",
     "topic_name",
+    "uncovered",
     "upcaster",
     "value_record",
 ]

@@ -22,6 +22,11 @@ from effect_runtime.integration._shape import ARRAYS, TABLES, UNRESOLVED, hints,
 
 A = TypeVar("A")
 
+Replace: TypeAlias = Callable[[Any, Any], Any]
+"""What stands in the place of a form of a type, or `_WHOLE` to look inside."""
+
+_WHOLE: Final = object()
+
 COVER: Final = "***"
 """What stands in a recording where a secret was."""
 
@@ -65,11 +70,12 @@ class Secrets:
 
     def covered(self, form: Any, kind: Any) -> Any:
         """Return a JSON form of the annotated type `kind` with `COVER` in place of each secret."""
-        return _walk(form, kind, self, lambda _: COVER)
+        return _walk(form, kind, lambda inner, at: COVER if self.hides(at) else _WHOLE)
 
-    def uncovered(self, form: Any, kind: Any) -> Any:
-        """Return a covered form as the codec can read it: a blank of the secret's own type stands for it."""
-        return _walk(form, kind, self, lambda secret: _blank(secret))
+
+def uncovered(form: Any, kind: Any) -> Any:
+    """Return a covered form as `structure_value` can read it: a blank of the secret's own type stands for it."""
+    return _walk(form, kind, lambda inner, at: _blank(at) if inner == COVER else _WHOLE)
 
 
 def _named(kind: Any) -> Iterator[Any]:
@@ -99,6 +105,10 @@ def _blank(kind: Any) -> Any:
         return None if NoneType in get_args(kind) else _blank(get_args(kind)[0])
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
+    if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:
+        return ()
+    if get_origin(kind) in TABLES:
+        return {}
     if not is_attrs(kind):
         return _BLANKS.get(kind, COVER)
     blank = object.__new__(kind)
@@ -107,50 +117,63 @@ def _blank(kind: Any) -> Any:
     return blank
 
 
-def _walk(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
-    if form is None:
-        return None
-    if secrets.hides(kind):
-        return cover(kind)
+def _walk(form: Any, kind: Any, replace: Replace) -> Any:
+    replacement = _WHOLE if form is None else replace(form, kind)
+    if replacement is not _WHOLE:
+        return replacement
     kind = plain(kind)
+    origin = get_origin(kind)
     if is_union(kind):
-        return _union(form, kind, secrets, cover)
-    if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:
-        return _array(form, kind, secrets, cover)
-    if get_origin(kind) in TABLES:
-        inner = get_args(kind)[1]
-        return {key: _walk(member, inner, secrets, cover) for key, member in form.items()}
+        return _union(form, kind, replace)
+    if origin is tuple or origin in ARRAYS:
+        return _array(form, kind, replace)
+    if origin in TABLES:
+        return _table(form, kind, replace)
     if is_typed_id(kind):
         (inner,) = hints(kind).values()
-        return cover(kind) if secrets.hides(inner) else form
-    return _record(form, kind, secrets, cover) if is_attrs(kind) else form
+        covered = replace(form, inner)
+        return form if covered is _WHOLE else covered
+    return _record(form, kind, replace) if is_attrs(kind) else form
 
 
-def _record(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+def _record(form: Any, kind: Any, replace: Replace) -> Any:
     if not isinstance(form, dict):
         return form
     kinds = hints(kind)
-    return {name: _walk(value, kinds.get(name, Any), secrets, cover) for name, value in form.items()}
+    return {name: _walk(value, kinds.get(name, Any), replace) for name, value in form.items()}
 
 
-def _union(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+def _union(form: Any, kind: Any, replace: Replace) -> Any:
     options = [option for option in get_args(kind) if option is not NoneType]
     if len(options) == 1:
-        return _walk(form, options[0], secrets, cover)
+        return _walk(form, options[0], replace)
     tag = form.get(TAG) if isinstance(form, dict) else None
     chosen = next((option for option in options if getattr(plain(option), "__name__", None) == tag), None)
     if chosen is None:
         return form
-    if secrets.hides(chosen):
-        return cover(chosen)
-    return _record(form, plain(chosen), secrets, cover)
+    covered = replace(form, chosen)
+    return _record(form, plain(chosen), replace) if covered is _WHOLE else covered
 
 
-def _array(form: Any, kind: Any, secrets: Secrets, cover: Callable[[Any], Any]) -> Any:
+def _table(form: Any, kind: Any, replace: Replace) -> Any:
+    if not isinstance(form, dict):
+        return form
+    key, inner = get_args(kind)
+    covered = _WHOLE if form == {} else replace(next(iter(form)), key)
+    if covered is not _WHOLE:
+        return COVER  # names cannot be covered one by one and stay apart
+    return {name: _walk(member, inner, replace) for name, member in form.items()}
+
+
+def _array(form: Any, kind: Any, replace: Replace) -> Any:
+    if not isinstance(form, list):
+        return form
     arguments = get_args(kind)
     if get_origin(kind) is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
-        return [_walk(item, inner, secrets, cover) for item, inner in zip(form, arguments, strict=True)]
-    return [_walk(item, arguments[0], secrets, cover) for item in form]
+        if len(form) != len(arguments):
+            return form
+        return [_walk(item, inner, replace) for item, inner in zip(form, arguments, strict=True)]
+    return [_walk(item, arguments[0], replace) for item in form]
 
 
 def shown_value(value: Any, kind: Any, secrets: Secrets) -> str:

@@ -5,7 +5,8 @@ The stores are public modules to import on purpose: `effect_runtime.outbox.memor
 
 from __future__ import annotations
 
-from effect_runtime.outbox._agenda import AGENDA, AgendaState, AgendaStep
+from effect_runtime.outbox._agenda import AGENDA, AgendaState, AgendaStep, Persistence
+from effect_runtime.outbox._agenda_workers import AgendaCounts, AgendaWorkers, Desk, VolatileWorkers
 from effect_runtime.outbox._breaker import BREAKER, Breaker, BreakerEvent, BreakerState
 from effect_runtime.outbox._consumer import Consumer, ConsumerCounts, ConsumerPolicy, Partition
 from effect_runtime.outbox._dead_letters import DISCARDED, DeadLetters
@@ -19,6 +20,7 @@ from effect_runtime.outbox._interpreters import (
     RecordingInterpreter,
 )
 from effect_runtime.outbox._lanes import LANE, LaneEvent, LaneState, RelayPolicy
+from effect_runtime.outbox._lookout import Lookout
 from effect_runtime.outbox._ports import (
     Address,
     AgendaStore,
@@ -39,7 +41,15 @@ from effect_runtime.outbox._ports import (
     WaitingReason,
 )
 from effect_runtime.outbox._pump import Pace
+from effect_runtime.outbox._reaction import React, Taker
+from effect_runtime.outbox._recording import SHOWN as SHOWN
+from effect_runtime.outbox._recording import RecordedAttempt, RecordedOperation, decoded_recording
+from effect_runtime.outbox._recording import face_of as face_of
+from effect_runtime.outbox._recording import spelled as spelled
+from effect_runtime.outbox._recording import written_arguments as written_arguments
 from effect_runtime.outbox._relay import Relay, RelayCounts
+from effect_runtime.outbox._running_queues import RunningQueues
+from effect_runtime.outbox._volatile_queue import VolatileQueue
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._worker import ConsumerStore
 
@@ -52,10 +62,12 @@ __all__ = [
     "Address",
     "Admission",
     "Admit",
+    "AgendaCounts",
     "AgendaState",
     "AgendaStep",
     "AgendaStore",
     "AgendaUnit",
+    "AgendaWorkers",
     "Blocked",
     "Breaker",
     "BreakerEvent",
@@ -71,6 +83,7 @@ __all__ = [
     "Deliver",
     "DeliveryStore",
     "DeliveryUnit",
+    "Desk",
     "EventState",
     "EventStep",
     "ForbiddenInterpreter",
@@ -86,20 +99,30 @@ __all__ = [
     "LaneEvent",
     "LaneState",
     "LentAgenda",
+    "Lookout",
     "OutboxInterpreter",
     "Pace",
     "Partition",
+    "Persistence",
+    "React",
+    "RecordedAttempt",
+    "RecordedOperation",
     "RecordingInterpreter",
     "Relay",
     "RelayCounts",
     "RelayPolicy",
     "RelayStore",
     "Route",
+    "RunningQueues",
     "Settlement",
     "SubscriptionDispatch",
+    "Taker",
+    "VolatileQueue",
+    "VolatileWorkers",
     "Waiting",
     "WaitingReason",
     "Wake",
+    "decoded_recording",
     "health",
     "inlet_of",
 ]

@@ -227,7 +227,9 @@ class Consumer:
         match exit:
             case Failed(error):
                 verdict = arrival.inlet.verdict(event, error)
-                await self._conclude(arrival, self._planned(arrival, verdict, shown(error), error), declared=True)
+                await self._conclude(
+                    arrival, self._planned(arrival, verdict, shown(error, arrival.inlet.secrets), error), declared=True
+                )
             case Died(exception):
                 if _is_store_trouble(exception):
                     raise exception

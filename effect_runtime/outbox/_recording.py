@@ -17,7 +17,8 @@ from attrs import field, frozen
 from returns.result import Result
 
 from effect_runtime.effect import Call, Failed, Kind, Operation, Succeeded
-from effect_runtime.integration import Secrets, encode_value, shown_value
+from effect_runtime.events import Events
+from effect_runtime.integration import Outbox, Secrets, encode_value, shown_value
 from effect_runtime.interpreter import Defect, Performed, Recording
 from effect_runtime.outbox._text import bounded
 
@@ -52,11 +53,12 @@ class Face:
 class RecordedOperation:
     """One operation as a dead letter keeps it: `arguments` and `value` are JSON forms.
 
-    Operations of one `branch` followed one another. `value` is the answer, the failure, or what is kept of a defect.
+    `collecting`: `emit` and `publish`. Operations of one `branch` followed one another. `value` is the answer, the
+    failure, or what is kept of a defect.
     """
 
     place: str
-    kind: Kind
+    kind: Kind | Literal["collecting"]
     branch: int
     arguments: Mapping[str, Any]
     ending: Ending
@@ -146,7 +148,7 @@ def _written(entry: Performed, secrets: Secrets) -> dict[str, Any]:
         value = {SHOWN: f"<not shown: {type(error).__name__}>"}
     return {
         "place": place,
-        "kind": operation.kind,
+        "kind": "collecting" if isinstance(operation.service, Events | Outbox) else operation.kind,
         "branch": entry.branch,
         "arguments": arguments,
         "ending": ending,

@@ -10,10 +10,16 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import has
+
+from effect_runtime.integration import Secrets, shown_value
+
 _LIBRARY: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 ERROR_LENGTH: Final = 2_000
 """The longest text kept of one error."""
+
+_NO_SECRETS: Final = Secrets()
 
 HISTORY_LENGTH: Final = 20
 """The most attempts kept of one event: the first half and the last half."""
@@ -37,9 +43,11 @@ def extended(history: Sequence[str], entry: str) -> tuple[str, ...]:
     return (*entries[:half], *entries[-half:])
 
 
-def shown(value: object) -> str:
-    """Return the `repr` of a user's value, whatever that raises."""
+def shown(value: object, secrets: Secrets = _NO_SECRETS) -> str:
+    """Return the `repr` of a user's value, whatever that raises; the fields of an attrs object without secrets."""
     try:
+        if has(type(value)):
+            return shown_value(value, type(value), secrets)
         return repr(value)
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"

@@ -1,0 +1,151 @@
+"""A dead letter's last attempt once more: the handlers as they are now, answered with what was recorded then.
+
+Runs the real dispatch on a store in memory that no operation reaches. Knows no test runner; `testing` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from inspect import signature
+from typing import Any
+
+from attrs import evolve, frozen
+
+from effect_runtime.app._app import App
+from effect_runtime.app._live import opened
+from effect_runtime.app._plan import Plan
+from effect_runtime.app._script import Script
+from effect_runtime.app._stand_ins import Absent, CountedEntropy, StandingTime
+from effect_runtime.dispatch import Context, Diagnostic, Subscription, Transaction, import_modules
+from effect_runtime.effect import Died, Exit, Failed, Succeeded
+from effect_runtime.errors import NothingToReplay, raise_faults
+from effect_runtime.integration import (
+    Envelope,
+    EventRegistry,
+    FieldErrors,
+    Message,
+    decode_event,
+    decode_message,
+    event_identity,
+    structure_all,
+    uncovered,
+)
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox import RecordedAttempt, RecordingInterpreter, decoded_recording
+from effect_runtime.outbox.memory import MemoryStore
+
+
+@frozen(kw_only=True)
+class Replay:
+    """What is needed to repeat an attempt: where the message went, the message, and the recorded operations.
+
+    `attempt` is None when none was made, because the message could not be read: then reading it is all that is done.
+    """
+
+    destination: str
+    envelope: Envelope
+    at: datetime
+    attempt: RecordedAttempt | None
+
+    @classmethod
+    def of(cls, text: str) -> Replay:
+        """Read what a test file holds of a dead letter."""
+        letter = json.loads(text)
+        recording = letter["recording"]
+        return cls(
+            destination=letter["destination"],
+            envelope=decode_message(Message(json.dumps(letter["envelope"]).encode())),
+            at=datetime.fromisoformat(letter["at"]),
+            attempt=None if recording is None else decoded_recording(json.dumps(recording).encode()),
+        )
+
+    async def run(
+        self,
+        context: Context[Any, Any],
+        make: Callable[..., Any],
+        *,
+        answers: Mapping[Any, Any],
+        resources: Any = None,
+    ) -> Exit[None, Any]:
+        """Return how the attempt ends with the handlers of `context` as they are now.
+
+        A declared failure that the subscription ignores is a success. Raises `errors.RecordingDiverged` and
+        `errors.AnswerNotRecorded` when the handler asks for what was not recorded, whatever it makes of that.
+        """
+        raise_faults(f"context {context.name!r}", tuple(import_modules(context)))
+        subscription = self._subscription(context)
+        try:
+            event = _event(self.envelope, subscription)
+        except Exception as defect:
+            return Died(defect)
+        if self.attempt is None:
+            return Succeeded(None)
+        script = Script(self.attempt, answers)
+        async with opened(self._plan(context, make, script, resources), relay=False, consumers=False) as live:
+            exit = await live.dispatcher.deliver(subscription, event, self.envelope, admit=_admit)
+        if script.trouble is not None:
+            raise script.trouble
+        handler = subscription.handler_of(type(event))
+        if isinstance(exit, Failed) and handler is not None and handler.verdict(exit.error) == "ignore":
+            return Succeeded(None)
+        return exit
+
+    def _subscription(self, context: Context[Any, Any]) -> Subscription[Any]:
+        for subscription in context.subscriptions:
+            if subscription.id == self.destination:
+                return subscription
+        raise NothingToReplay(self.destination, context=context.name)
+
+    def _plan(
+        self,
+        context: Context[Any, Any],
+        make: Callable[..., Any],
+        script: Script,
+        resources: Any,
+    ) -> Plan:
+        binding = context.bind(_Making(make, resources), store=MemoryStore("replay"))
+        app = App(
+            "replay",
+            contexts=[binding],
+            transport=RecordingInterpreter(),
+            interceptors=[script.interceptor],
+            host=Host(time=StandingTime(self.at), entropy=CountedEntropy()),
+            diagnostics=_silent,
+        )
+        return app._plan  # of this very chapter
+
+
+@frozen
+class _Making:
+    """Build a runtime with nothing behind it; `resources` stands for what was opened, if the function takes that."""
+
+    make: Callable[..., Any]
+    resources: Any
+
+    def __call__(self, transaction: Transaction[Any]) -> Any:
+        transaction = evolve(transaction, session=Absent())
+        if len(signature(self.make).parameters) < 2:
+            return self.make(transaction)
+        return self.make(transaction, Absent() if self.resources is None else self.resources)
+
+
+def _event(envelope: Envelope, subscription: Subscription[Any]) -> Any:
+    """Read the event; where secrets are covered, blanks of their types stand for them."""
+    registry = EventRegistry((subscription.topic,))
+    kind = registry.event(envelope.type)
+    if kind is None or event_identity(kind).version != envelope.version:
+        return decode_event(envelope, registry)
+    event = structure_all(kind, uncovered(json.loads(envelope.data), kind))
+    if isinstance(event, FieldErrors):
+        return decode_event(envelope, registry)  # which says what is wrong with it
+    return event
+
+
+async def _admit(unit: Any) -> bool:
+    return True
+
+
+def _silent(diagnostic: Diagnostic) -> None:
+    """Say nothing: what is true of a replay need not be true of the application."""

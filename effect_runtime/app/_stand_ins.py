@@ -1,0 +1,67 @@
+"""What a replay gives a handler instead of the world: no session, a clock that stands, ids that count.
+
+The same in every run. Knows no recording.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import final
+from uuid import UUID
+
+from anyio.lowlevel import checkpoint
+
+
+@final
+class Absent:
+    """Stand for the session and the resources that a runtime is built from: any attribute of it is another one."""
+
+    def __getattr__(self, name: str) -> Absent:
+        if name.startswith("__"):
+            raise AttributeError(
+                f"{name}: what make() is given in a replay is absent; give replayed(..., resources=...)"
+            )
+        return self
+
+    def __call__(self, *_: object, **__: object) -> Absent:
+        """Answer any call with itself."""
+        return self
+
+
+@final
+class StandingTime:
+    """A clock that stands at the moment of the last attempt; waiting takes no time and moves it on."""
+
+    def __init__(self, start: datetime) -> None:
+        self._start = start
+        self._elapsed = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the moment."""
+        return self._start + self._elapsed
+
+    def monotonic(self) -> float:
+        """Return the seconds that were waited."""
+        return self._elapsed.total_seconds()
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Let the time pass at once."""
+        self._elapsed += max(duration, timedelta(0))
+        await checkpoint()
+
+
+@final
+class CountedEntropy:
+    """Ids that count up, and a chance that is always even: the same in every run of a test."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def uuid(self) -> UUID:
+        """Return the next id."""
+        self._drawn += 1
+        return UUID(int=self._drawn, version=4)
+
+    def random(self) -> float:
+        """Return one half."""
+        return 0.5

@@ -17,6 +17,7 @@ BookId = NewType("BookId", str)
 AuthorId = NewType("AuthorId", str)
 PatronId = NewType("PatronId", str)
 LoanId = NewType("LoanId", str)
+HoldId = NewType("HoldId", str)
 
 
 class LendingEvents(Topic, name="lending"):
@@ -50,6 +51,17 @@ class BookReturned(LendingEvents):
     book_id: BookId
     patron_id: PatronId
     loan_id: LoanId | None
+    occurred_at: datetime
+
+
+@frozen
+@integration_event("lending.hold-placed", key="book_id")
+class HoldPlaced(LendingEvents):
+    """A patron waits for a copy, in the line of this book."""
+
+    book_id: BookId
+    patron_id: PatronId
+    hold_id: HoldId
     occurred_at: datetime
 
 

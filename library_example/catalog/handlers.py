@@ -19,6 +19,7 @@ from library_example.catalog.domain import (
 )
 from library_example.catalog.ports import CatalogReads, CatalogRuntime
 from library_example.contracts import AuthorId, BookAdded, BookId, CatalogEvents, CopiesChanged
+from library_example.paging import FIRST_PAGE, Listing, Page
 
 catalog = Context(
     "catalog",
@@ -74,21 +75,21 @@ class SearchBooks:
     """Ask for books by a part of the title, the author or the ISBN."""
 
     text: str
-    page: int = field(default=1, validator=ge(1))
+    page: Page = FIRST_PAGE
 
 
 @frozen
 class GetAvailableBooks:
     """Ask for books that have a copy in the house."""
 
-    page: int = field(default=1, validator=ge(1))
+    page: Page = FIRST_PAGE
 
 
 @frozen
 class GetOverlentBooks:
     """Ask for books of which more copies are out than we own."""
 
-    page: int = field(default=1, validator=ge(1))
+    page: Page = FIRST_PAGE
 
 
 @catalog.command(access=by_staff)
@@ -136,21 +137,21 @@ def get_book(query: GetBook) -> Reading[Book, BookUnknown]:
 
 
 @catalog.query(access="public")
-def search_books(query: SearchBooks) -> Reading[tuple[Book, ...]]:
+def search_books(query: SearchBooks) -> Reading[Listing[Book]]:
     """Answer with one page of the books found."""
     rt = yield from catalog.reads
-    return (yield from rt.books.search(query.text, page=query.page))
+    return (yield from rt.books.search(query.text, query.page))
 
 
 @catalog.query(access="public")
-def get_available_books(query: GetAvailableBooks) -> Reading[tuple[Book, ...]]:
+def get_available_books(query: GetAvailableBooks) -> Reading[Listing[Book]]:
     """Answer with one page of the books that can be taken home."""
     rt = yield from catalog.reads
-    return (yield from rt.books.available(page=query.page))
+    return (yield from rt.books.available(query.page))
 
 
 @catalog.query(access="public")
-def get_overlent_books(query: GetOverlentBooks) -> Reading[tuple[Book, ...]]:
+def get_overlent_books(query: GetOverlentBooks) -> Reading[Listing[Book]]:
     """Answer with one page of the books of which too many copies are out."""
     rt = yield from catalog.reads
-    return (yield from rt.books.overlent(page=query.page))
+    return (yield from rt.books.overlent(query.page))

@@ -10,8 +10,9 @@ from returns.result import Failure, Result, Success
 from effect_runtime import ReadTransaction, Transaction, operation
 from effect_runtime.outbox.memory import MemoryReadSession, MemorySession
 from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken
-from library_example.catalog.ports import PAGE_SIZE, CatalogReads, CatalogRuntime
+from library_example.catalog.ports import CatalogReads, CatalogRuntime
 from library_example.contracts import BookId
+from library_example.paging import Listing, Page, listing
 
 
 @frozen
@@ -27,23 +28,26 @@ class MemoryBookReads:
         return Failure(BookUnknown(book_id)) if book is None else Success(book)
 
     @operation(kind="transactional")
-    async def search(self, text: str, *, page: int) -> tuple[Book, ...]:
+    async def search(self, text: str, page: Page) -> Listing[Book]:
         """Read the books whose title, author or ISBN contains `text`, in any case."""
         return self._page(page, lambda book: text.casefold() in book.searchable)
 
     @operation(kind="transactional")
-    async def available(self, *, page: int) -> tuple[Book, ...]:
+    async def available(self, page: Page) -> Listing[Book]:
         """Read the books that have a copy in the house."""
         return self._page(page, lambda book: book.available > 0)
 
     @operation(kind="transactional")
-    async def overlent(self, *, page: int) -> tuple[Book, ...]:
+    async def overlent(self, page: Page) -> Listing[Book]:
         """Read the books of which more copies are out than we own."""
         return self._page(page, lambda book: book.overlent)
 
-    def _page(self, page: int, wanted: Callable[[Book], bool]) -> tuple[Book, ...]:
-        found = sorted(filter(wanted, self.books.values()), key=lambda book: (book.title, book.id))
-        return tuple(found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+    def _page(self, page: Page, wanted: Callable[[Book], bool]) -> Listing[Book]:
+        following = sorted(self.books.values(), key=_place)
+        if page.after is not None:
+            last = self.books.get(BookId(page.after))
+            following = [] if last is None else [book for book in following if _place(book) > _place(last)]
+        return listing(list(filter(wanted, following)), page)
 
 
 @frozen
@@ -81,3 +85,7 @@ def make_catalog(tx: Transaction[MemorySession]) -> CatalogRuntime:
 def make_catalog_reads(tx: ReadTransaction[MemoryReadSession]) -> CatalogReads:
     """Build what one query of the catalog may use."""
     return CatalogReads(books=MemoryBookReads(tx.session.table("books")))
+
+
+def _place(book: Book) -> tuple[str, str]:
+    return book.title, book.id

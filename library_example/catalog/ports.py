@@ -10,29 +10,29 @@ from effect_runtime import Eff, Outbox
 from effect_runtime.runtime import Clock, Ids
 from library_example.catalog.domain import Book, BookUnknown, IsbnTaken
 from library_example.contracts import BookId, CatalogEvents
-
-PAGE_SIZE = 20
+from library_example.paging import Listing, Page
 
 
 class BookReads(Protocol):
     """The books, to be read.
 
-    1. Page n (from 1) holds at most `PAGE_SIZE` books, in the order of title, then id.
+    1. A listing is in the order of title, then id. A page begins after its book's place in that order, whether that
+       book is still among those asked for or not; after a book that never was there is nothing.
     """
 
     def get(self, book_id: BookId) -> Eff[Book, BookUnknown]:
         """Read one book."""
         ...
 
-    def search(self, text: str, *, page: int) -> Eff[tuple[Book, ...]]:
+    def search(self, text: str, page: Page) -> Eff[Listing[Book]]:
         """Read the books whose title, author or ISBN contains `text`, in any case."""
         ...
 
-    def available(self, *, page: int) -> Eff[tuple[Book, ...]]:
+    def available(self, page: Page) -> Eff[Listing[Book]]:
         """Read the books that have a copy in the house."""
         ...
 
-    def overlent(self, *, page: int) -> Eff[tuple[Book, ...]]:
+    def overlent(self, page: Page) -> Eff[Listing[Book]]:
         """Read the books of which more copies are out than we own."""
         ...
 

@@ -13,8 +13,9 @@ from returns.result import Failure, Result, Success
 from effect_runtime import ReadTransaction, Transaction, operation
 from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession
 from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken
-from library_example.catalog.ports import PAGE_SIZE, CatalogReads, CatalogRuntime
+from library_example.catalog.ports import CatalogReads, CatalogRuntime
 from library_example.contracts import BookId
+from library_example.paging import Listing, Page, listing
 
 MIGRATIONS = (
     Migration(
@@ -51,26 +52,28 @@ class SqliteBookReads:
         return Failure(BookUnknown(book_id)) if row is None else Success(_book(row))
 
     @operation(kind="transactional")
-    async def search(self, text: str, *, page: int) -> tuple[Book, ...]:
+    async def search(self, text: str, page: Page) -> Listing[Book]:
         """Read the books whose title, author or ISBN contains `text`, in any case."""
         return await self._page(page, "instr(searchable, ?) > 0", text.casefold())
 
     @operation(kind="transactional")
-    async def available(self, *, page: int) -> tuple[Book, ...]:
+    async def available(self, page: Page) -> Listing[Book]:
         """Read the books that have a copy in the house."""
         return await self._page(page, "total > on_loan")
 
     @operation(kind="transactional")
-    async def overlent(self, *, page: int) -> tuple[Book, ...]:
+    async def overlent(self, page: Page) -> Listing[Book]:
         """Read the books of which more copies are out than we own."""
         return await self._page(page, "on_loan > total")
 
-    async def _page(self, page: int, wanted: str, *parameters: str) -> tuple[Book, ...]:
+    async def _page(self, page: Page, wanted: str, *parameters: str) -> Listing[Book]:
+        if page.after is not None:
+            wanted += " AND (title, id) > (SELECT title, id FROM book WHERE id = ?)"
+            parameters = (*parameters, page.after)
         rows = await self.session.fetch_all(
-            f"SELECT {_BOOK} FROM book WHERE {wanted} ORDER BY title, id LIMIT ? OFFSET ?",
-            (*parameters, PAGE_SIZE, (page - 1) * PAGE_SIZE),
+            f"SELECT {_BOOK} FROM book WHERE {wanted} ORDER BY title, id LIMIT ?", (*parameters, page.size + 1)
         )
-        return tuple(_book(row) for row in rows)
+        return listing([_book(row) for row in rows], page)
 
 
 @frozen

@@ -7,24 +7,59 @@ from typing import TypeAlias
 from attrs import field, frozen
 from attrs.validators import ge, matches_re, max_len, min_len
 
-from effect_runtime import A, Context, Do, E, Principal, emit, from_result, publish
-from library_example.contracts import BookBorrowed, BookId, BookReturned, LendingEvents, LoanId, PatronId
+from effect_runtime import (
+    A,
+    Context,
+    Do,
+    E,
+    Principal,
+    announce,
+    do,
+    emit,
+    from_result,
+    guard,
+    publish,
+    recover,
+    succeed,
+)
+from library_example.contracts import (
+    BookBorrowed,
+    BookId,
+    BookReturned,
+    HoldId,
+    HoldPlaced,
+    LendingEvents,
+    LoanId,
+    PatronId,
+)
 from library_example.lending.domain import (
+    USUAL_DAYS,
     AlreadyReturned,
     BookBorrowedOccurred,
     BookReturnedOccurred,
     BookUnknown,
     BorrowRefused,
     EmailTaken,
+    Hold,
+    HoldFulfilledOccurred,
+    HoldOrderBroken,
+    HoldRefused,
+    HoldUnknown,
     Loan,
     LoanUnknown,
     Patron,
     PatronUnknown,
     Shelf,
+    begin,
+    check_due,
     give_back,
+    hold_of,
     lend,
+    serve,
+    stand_in_line,
 )
 from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.paging import FIRST_PAGE, Listing, Page
 
 lending = Context(
     "lending",
@@ -69,12 +104,34 @@ class BorrowBook:
 
     patron_id: PatronId
     book_id: BookId
-    days: int = 14
+    days: int = USUAL_DAYS
 
 
 @frozen
 class ReturnBook:
     """Bring a copy back."""
+
+    loan_id: LoanId
+
+
+@frozen
+class PlaceHold:
+    """Wait for the next copy of a book."""
+
+    patron_id: PatronId
+    book_id: BookId
+
+
+@frozen
+class CancelHold:
+    """Wait no longer."""
+
+    hold_id: HoldId
+
+
+@frozen
+class MarkOverdue:
+    """Look whether a loan is back now that it is due."""
 
     loan_id: LoanId
 
@@ -100,6 +157,20 @@ class PatronLoans:
 
     patron: Patron
     loans: tuple[Loan, ...]
+
+
+@frozen
+class GetOverdueLoans:
+    """Ask for loans that were not back when due, and still are not: those due first come first."""
+
+    page: Page = FIRST_PAGE
+
+
+@frozen
+class GetHolds:
+    """Ask who waits for a book, in place order."""
+
+    book_id: BookId
 
 
 @frozen
@@ -141,18 +212,17 @@ def borrow_book(command: BorrowBook) -> Lending[LoanId, PatronUnknown | BookUnkn
     patron = yield from rt.patrons.get(command.patron_id)
     shelf = yield from rt.shelves.get(command.book_id)
     out = yield from rt.loans.open_of(command.book_id)
+    line = yield from rt.holds.line(command.book_id)
     now = yield from rt.clock.now()
-    number = yield from rt.ids.uuid()
-    loan = yield from from_result(lend(patron, shelf, out, loan_id=LoanId(str(number)), now=now, days=command.days))
-    yield from rt.loans.save(loan)
-    yield from emit(BookBorrowedOccurred(loan))
-    yield from publish(BookBorrowed(loan.book_id, loan.patron_id, loan.id, now))
+    loan_id = LoanId(str((yield from rt.ids.uuid())))
+    loan = yield from from_result(lend(patron, shelf, out, line, loan_id=loan_id, now=now, days=command.days))
+    yield from hand_over(loan, hold_of(patron, line))
     return loan.id
 
 
 @lending.command(access="public")
-def return_book(command: ReturnBook) -> Lending[None, LoanUnknown | AlreadyReturned]:
-    """Close a loan, once, and tell the world."""
+def return_book(command: ReturnBook) -> Lending[None, LoanUnknown | AlreadyReturned | HoldOrderBroken]:
+    """Close a loan, once, and tell the world; the line for the book is served before anybody else can ask."""
     rt = yield from lending.runtime
     loan = yield from rt.loans.get(command.loan_id)
     now = yield from rt.clock.now()
@@ -162,11 +232,47 @@ def return_book(command: ReturnBook) -> Lending[None, LoanUnknown | AlreadyRetur
     yield from publish(BookReturned(closed.book_id, closed.patron_id, closed.id, now))
 
 
-@lending.command(access="internal")
-def stock_shelf(command: StockShelf) -> Lending[None]:
-    """Believe the catalog about its copies."""
+@lending.command(access="public")
+def place_hold(command: PlaceHold) -> Lending[HoldId, PatronUnknown | BookUnknown | HoldRefused | HoldOrderBroken]:
+    """Let a patron wait at the end of the line; a copy that stands on the shelf is taken at once."""
     rt = yield from lending.runtime
-    yield from rt.shelves.save(Shelf(book_id=command.book_id, copies=command.copies))
+    patron = yield from rt.patrons.get(command.patron_id)
+    shelf = yield from rt.shelves.get(command.book_id)
+    out = yield from rt.loans.open_of(command.book_id)
+    line = yield from rt.holds.line(command.book_id)
+    now = yield from rt.clock.now()
+    hold_id = HoldId(str((yield from rt.ids.uuid())))
+    hold = yield from from_result(stand_in_line(patron, command.book_id, out, line, hold_id=hold_id))
+    yield from rt.holds.add(hold)
+    yield from publish(HoldPlaced(hold.book_id, hold.patron_id, hold.id, now))
+    yield from offer(shelf)
+    return hold.id
+
+
+@lending.command(access="public")
+def cancel_hold(command: CancelHold) -> Lending[None, HoldUnknown]:
+    """Take a hold out of the line; the others keep their order."""
+    rt = yield from lending.runtime
+    waited = yield from rt.holds.remove(command.hold_id)
+    yield from guard(waited, HoldUnknown(command.hold_id))
+
+
+@lending.command(access="internal")
+def mark_overdue(command: MarkOverdue) -> Lending[None, LoanUnknown]:
+    """Mark a loan that is not back in time; one that is back stays as it is."""
+    rt = yield from lending.runtime
+    loan = yield from rt.loans.get(command.loan_id)
+    now = yield from rt.clock.now()
+    yield from rt.loans.save(check_due(loan, now))
+
+
+@lending.command(access="internal")
+def stock_shelf(command: StockShelf) -> Lending[None, HoldOrderBroken]:
+    """Believe the catalog about its copies, and serve the line with those that are new."""
+    rt = yield from lending.runtime
+    shelf = Shelf(book_id=command.book_id, copies=command.copies)
+    yield from rt.shelves.save(shelf)
+    yield from offer(shelf)
 
 
 @lending.query(access="public")
@@ -176,6 +282,20 @@ def get_patron_loans(query: GetPatronLoans) -> Reading[PatronLoans, PatronUnknow
     patron = yield from rt.patrons.get(query.patron_id)
     loans = yield from rt.loans.of_patron(patron.id)
     return PatronLoans(patron, loans)
+
+
+@lending.query(access=by_staff)
+def get_overdue_loans(query: GetOverdueLoans) -> Reading[Listing[Loan]]:
+    """Answer with one page of the overdue loans."""
+    rt = yield from lending.reads
+    return (yield from rt.loans.overdue(query.page))
+
+
+@lending.query(access="public")
+def get_holds(query: GetHolds) -> Reading[tuple[Hold, ...]]:
+    """Answer with the line for a book."""
+    rt = yield from lending.reads
+    return (yield from rt.holds.of_book(query.book_id))
 
 
 @lending.query(access="public")
@@ -199,3 +319,46 @@ def count_returned(event: BookReturnedOccurred) -> Lending[None]:
     """Count the return in the same transaction."""
     rt = yield from lending.runtime
     yield from rt.patrons.count_loans(event.loan.patron_id, -1)
+
+
+@lending.on(BookReturnedOccurred)
+def offer_returned(event: BookReturnedOccurred) -> Lending[None, HoldOrderBroken]:
+    """Offer the copy to the line. It comes after the count, so that who has just returned a book may have another."""
+    rt = yield from lending.runtime
+    empty = Shelf(book_id=event.loan.book_id, copies=0)
+    yield from offer((yield from recover(rt.shelves.get(empty.book_id), lambda _: succeed(empty))))
+
+
+@lending.on(HoldFulfilledOccurred)
+def leave_the_line(event: HoldFulfilledOccurred) -> Lending[None]:
+    """Take the hold out of the line: it has its copy."""
+    rt = yield from lending.runtime
+    yield from rt.holds.remove(event.hold.id)
+
+
+@do
+def offer(shelf: Shelf) -> Lending[None, HoldOrderBroken]:
+    """Lend the copies that stand on a shelf to those who wait for them, and to nobody else before."""
+    rt = yield from lending.runtime
+    line = yield from rt.holds.line(shelf.book_id)
+    if not line:
+        return
+    out = yield from rt.loans.open_of(shelf.book_id)
+    now = yield from rt.clock.now()
+    for served in (yield from from_result(serve(shelf, out, line))):
+        loan_id = LoanId(str((yield from rt.ids.uuid())))
+        loan = begin(served.patron, shelf, out, loan_id=loan_id, now=now)
+        out = (*out, loan)
+        yield from hand_over(loan, served.hold)
+
+
+@do
+def hand_over(loan: Loan, hold: Hold | None) -> Lending[None]:
+    """Write a new loan down and tell both sides; a hold of this patron has thereby got its copy."""
+    rt = yield from lending.runtime
+    yield from rt.loans.save(loan)
+    yield from announce(
+        BookBorrowedOccurred(loan), BookBorrowed(loan.book_id, loan.patron_id, loan.id, loan.borrowed_at)
+    )
+    if hold is not None:
+        yield from emit(HoldFulfilledOccurred(hold, loan))

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from datetime import datetime
 
 from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from effect_runtime import ReadTransaction, Transaction, operation
 from effect_runtime.outbox.memory import MemoryReadSession, MemorySession
-from library_example.contracts import BookId, LoanId, PatronId
-from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
+from library_example.contracts import BookId, HoldId, LoanId, PatronId
+from library_example.lending.domain import (
+    BookUnknown,
+    EmailTaken,
+    Hold,
+    Loan,
+    LoanUnknown,
+    Patron,
+    PatronUnknown,
+    Shelf,
+    Waiting,
+)
 from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.paging import Listing, Page, listing
 
 
 @frozen
@@ -74,6 +86,15 @@ class MemoryLoanReads:
         """Read the loans of one book that are still open, oldest first."""
         return tuple(loan for loan in self.loans.values() if loan.book_id == book_id and loan.is_open)
 
+    @operation(kind="transactional")
+    async def overdue(self, page: Page) -> Listing[Loan]:
+        """Read the open loans that are marked as overdue."""
+        following = sorted(self.loans.values(), key=_due)
+        if page.after is not None:
+            last = self.loans.get(LoanId(page.after))
+            following = [] if last is None else [loan for loan in following if _due(loan) > _due(last)]
+        return listing([loan for loan in following if loan.overdue and loan.is_open], page)
+
 
 @frozen
 class MemoryLoans(MemoryLoanReads):
@@ -91,6 +112,45 @@ class MemoryLoans(MemoryLoanReads):
     async def save(self, loan: Loan) -> None:
         """Write a loan, new or changed."""
         self.loans[loan.id] = loan
+
+
+@frozen
+class MemoryHoldReads:
+    """Read holds from a table by id."""
+
+    holds: Mapping[HoldId, Hold]
+
+    @operation(kind="transactional")
+    async def of_book(self, book_id: BookId) -> tuple[Hold, ...]:
+        """Read the holds of one book in place order."""
+        return self._of_book(book_id)
+
+    def _of_book(self, book_id: BookId) -> tuple[Hold, ...]:
+        holds = [hold for hold in self.holds.values() if hold.book_id == book_id]
+        return tuple(sorted(holds, key=lambda hold: hold.place))
+
+
+@frozen
+class MemoryHolds(MemoryHoldReads):
+    """Keep holds by id, beside the patrons who placed them."""
+
+    holds: MutableMapping[HoldId, Hold]
+    patrons: Mapping[PatronId, Patron]
+
+    @operation(kind="transactional")
+    async def line(self, book_id: BookId) -> tuple[Waiting, ...]:
+        """Read who waits for a book in place order."""
+        return tuple(Waiting(hold, self.patrons[hold.patron_id]) for hold in self._of_book(book_id))
+
+    @operation(kind="transactional")
+    async def add(self, hold: Hold) -> None:
+        """Keep a new hold."""
+        self.holds[hold.id] = hold
+
+    @operation(kind="transactional")
+    async def remove(self, hold_id: HoldId) -> bool:
+        """Take a hold out of the line; return False if it was not there."""
+        return self.holds.pop(hold_id, None) is not None
 
 
 @frozen
@@ -123,6 +183,7 @@ def make_lending(tx: Transaction[MemorySession]) -> LendingRuntime:
     return LendingRuntime(
         patrons=MemoryPatrons(tx.session.table("patrons"), tx.session.table("emails")),
         loans=MemoryLoans(tx.session.table("loans")),
+        holds=MemoryHolds(tx.session.table("holds"), tx.session.table("patrons")),
         shelves=MemoryShelves(tx.session.table("shelves")),
         clock=tx.clock,
         ids=tx.ids,
@@ -136,5 +197,10 @@ def make_lending_reads(tx: ReadTransaction[MemoryReadSession]) -> LendingReads:
     return LendingReads(
         patrons=MemoryPatronReads(tx.session.table("patrons")),
         loans=MemoryLoanReads(tx.session.table("loans")),
+        holds=MemoryHoldReads(tx.session.table("holds")),
         shelves=MemoryShelfReads(tx.session.table("shelves")),
     )
+
+
+def _due(loan: Loan) -> tuple[datetime, str]:
+    return loan.due_at, loan.id

@@ -8,8 +8,19 @@ from attrs import frozen
 
 from effect_runtime import Eff, Events, Outbox
 from effect_runtime.runtime import Clock, Ids
-from library_example.contracts import BookId, LendingEvents, LoanId, PatronId
-from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
+from library_example.contracts import BookId, HoldId, LendingEvents, LoanId, PatronId
+from library_example.lending.domain import (
+    BookUnknown,
+    EmailTaken,
+    Hold,
+    Loan,
+    LoanUnknown,
+    Patron,
+    PatronUnknown,
+    Shelf,
+    Waiting,
+)
+from library_example.paging import Listing, Page
 
 
 class PatronReads(Protocol):
@@ -41,7 +52,11 @@ class Patrons(PatronReads, Protocol):
 
 
 class LoanReads(Protocol):
-    """The loans, to be read."""
+    """The loans, to be read.
+
+    1. The listing of overdue loans is in the order of their due days, then ids. A page begins after its loan's place in
+       that order, whether that loan is still overdue or not; after a loan that never was there is nothing.
+    """
 
     def of_patron(self, patron_id: PatronId) -> Eff[tuple[Loan, ...]]:
         """Read all loans of one patron, oldest first."""
@@ -51,11 +66,15 @@ class LoanReads(Protocol):
         """Read the loans of one book that are still open, oldest first."""
         ...
 
+    def overdue(self, page: Page) -> Eff[Listing[Loan]]:
+        """Read the open loans that are marked as overdue."""
+        ...
+
 
 class Loans(LoanReads, Protocol):
     """The loans, open and closed.
 
-    1. A copy of a book is in one open loan at most.
+    2. A copy of a book is in one open loan at most.
     """
 
     def get(self, loan_id: LoanId) -> Eff[Loan, LoanUnknown]:
@@ -64,6 +83,33 @@ class Loans(LoanReads, Protocol):
 
     def save(self, loan: Loan) -> Eff[None]:
         """Write a loan, new or changed."""
+        ...
+
+
+class HoldReads(Protocol):
+    """The holds, to be read."""
+
+    def of_book(self, book_id: BookId) -> Eff[tuple[Hold, ...]]:
+        """Read the holds of one book in place order."""
+        ...
+
+
+class Holds(HoldReads, Protocol):
+    """The holds that wait for a copy.
+
+    1. No two holds of one book have the same place, and no patron has two.
+    """
+
+    def line(self, book_id: BookId) -> Eff[tuple[Waiting, ...]]:
+        """Read who waits for a book in place order."""
+        ...
+
+    def add(self, hold: Hold) -> Eff[None]:
+        """Keep a new hold."""
+        ...
+
+    def remove(self, hold_id: HoldId) -> Eff[bool]:
+        """Take a hold out of the line; yield False if it was not there."""
         ...
 
 
@@ -89,6 +135,7 @@ class LendingRuntime:
 
     patrons: Patrons
     loans: Loans
+    holds: Holds
     shelves: Shelves
     clock: Clock
     ids: Ids
@@ -102,4 +149,5 @@ class LendingReads:
 
     patrons: PatronReads
     loans: LoanReads
+    holds: HoldReads
     shelves: ShelfReads

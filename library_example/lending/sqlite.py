@@ -13,9 +13,20 @@ from returns.result import Failure, Result, Success
 
 from effect_runtime import ReadTransaction, Transaction, operation
 from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession
-from library_example.contracts import BookId, LoanId, PatronId
-from library_example.lending.domain import BookUnknown, EmailTaken, Loan, LoanUnknown, Patron, PatronUnknown, Shelf
+from library_example.contracts import BookId, HoldId, LoanId, PatronId
+from library_example.lending.domain import (
+    BookUnknown,
+    EmailTaken,
+    Hold,
+    Loan,
+    LoanUnknown,
+    Patron,
+    PatronUnknown,
+    Shelf,
+    Waiting,
+)
 from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.paging import Listing, Page, listing
 
 MIGRATIONS = (
     Migration(
@@ -46,10 +57,28 @@ MIGRATIONS = (
             ) STRICT""",
         ),
     ),
+    Migration(
+        2,
+        "holds, and overdue loans",
+        (
+            """CREATE TABLE hold (
+                id TEXT PRIMARY KEY,
+                patron_id TEXT NOT NULL REFERENCES patron (id),
+                book_id TEXT NOT NULL,
+                place INTEGER NOT NULL CHECK (place >= 1),
+                UNIQUE (book_id, place),
+                UNIQUE (book_id, patron_id)
+            ) STRICT""",
+            "ALTER TABLE loan ADD COLUMN overdue INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX overdue_loan ON loan (due_at, id) WHERE overdue AND returned_at IS NULL",
+        ),
+    ),
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOAN = "id, patron_id, book_id, copy, borrowed_at, due_at, returned_at"
+_PATRON = "patron.id, patron.name, patron.email, patron.active_loans, patron.blocked"
+_LOAN = "id, patron_id, book_id, copy, borrowed_at, due_at, returned_at, overdue"
+_HOLD = "hold.id, hold.patron_id, hold.book_id, hold.place"
 
 
 @frozen
@@ -61,13 +90,8 @@ class SqlitePatronReads:
     @operation(kind="transactional")
     async def get(self, patron_id: PatronId) -> Result[Patron, PatronUnknown]:
         """Read one patron."""
-        row = await self.session.fetch_one(
-            "SELECT id, name, email, active_loans, blocked FROM patron WHERE id = ?", (patron_id,)
-        )
-        if row is None:
-            return Failure(PatronUnknown(patron_id))
-        id_, name, email, active_loans, blocked = row
-        return Success(Patron(id=id_, name=name, email=email, active_loans=active_loans, blocked=bool(blocked)))
+        row = await self.session.fetch_one(f"SELECT {_PATRON} FROM patron WHERE id = ?", (patron_id,))
+        return Failure(PatronUnknown(patron_id)) if row is None else Success(_patron(row))
 
 
 @frozen
@@ -124,6 +148,19 @@ class SqliteLoanReads:
         )
         return tuple(_loan(row) for row in rows)
 
+    @operation(kind="transactional")
+    async def overdue(self, page: Page) -> Listing[Loan]:
+        """Read the open loans that are marked as overdue."""
+        wanted = "overdue AND returned_at IS NULL"
+        after: tuple[str, ...] = ()
+        if page.after is not None:
+            wanted += " AND (due_at, id) > (SELECT due_at, id FROM loan WHERE id = ?)"
+            after = (page.after,)
+        rows = await self.session.fetch_all(
+            f"SELECT {_LOAN} FROM loan WHERE {wanted} ORDER BY due_at, id LIMIT ?", (*after, page.size + 1)
+        )
+        return listing([_loan(row) for row in rows], page)
+
 
 @frozen
 class SqliteLoans(SqliteLoanReads):
@@ -141,8 +178,9 @@ class SqliteLoans(SqliteLoanReads):
     async def save(self, loan: Loan) -> None:
         """Write a loan, new or changed."""
         await self.session.execute(
-            f"INSERT INTO loan ({_LOAN}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, returned_at = excluded.returned_at",
+            f"INSERT INTO loan ({_LOAN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, returned_at = excluded.returned_at,"
+            " overdue = excluded.overdue",
             (
                 loan.id,
                 loan.patron_id,
@@ -151,8 +189,52 @@ class SqliteLoans(SqliteLoanReads):
                 _micros(loan.borrowed_at),
                 _micros(loan.due_at),
                 None if loan.returned_at is None else _micros(loan.returned_at),
+                loan.overdue,
             ),
         )
+
+
+@frozen
+class SqliteHoldReads:
+    """Read holds from the table `hold`."""
+
+    session: SqliteReadSession | SqliteSession
+
+    @operation(kind="transactional")
+    async def of_book(self, book_id: BookId) -> tuple[Hold, ...]:
+        """Read the holds of one book in place order."""
+        rows = await self.session.fetch_all(f"SELECT {_HOLD} FROM hold WHERE book_id = ? ORDER BY place", (book_id,))
+        return tuple(_hold(row) for row in rows)
+
+
+@frozen
+class SqliteHolds(SqliteHoldReads):
+    """Keep holds in the table `hold`, as long as they wait."""
+
+    session: SqliteSession
+
+    @operation(kind="transactional")
+    async def line(self, book_id: BookId) -> tuple[Waiting, ...]:
+        """Read who waits for a book in place order."""
+        rows = await self.session.fetch_all(
+            f"SELECT {_HOLD}, {_PATRON} FROM hold JOIN patron ON patron.id = hold.patron_id"
+            " WHERE book_id = ? ORDER BY place",
+            (book_id,),
+        )
+        return tuple(Waiting(_hold(row[:4]), _patron(row[4:])) for row in rows)
+
+    @operation(kind="transactional")
+    async def add(self, hold: Hold) -> None:
+        """Keep a new hold."""
+        await self.session.execute(
+            "INSERT INTO hold (id, patron_id, book_id, place) VALUES (?, ?, ?, ?)",
+            (hold.id, hold.patron_id, hold.book_id, hold.place),
+        )
+
+    @operation(kind="transactional")
+    async def remove(self, hold_id: HoldId) -> bool:
+        """Take a hold out of the line; return False if it was not there."""
+        return await self.session.fetch_one("DELETE FROM hold WHERE id = ? RETURNING id", (hold_id,)) is not None
 
 
 @frozen
@@ -189,6 +271,7 @@ def make_lending(tx: Transaction[SqliteSession]) -> LendingRuntime:
     return LendingRuntime(
         patrons=SqlitePatrons(tx.session),
         loans=SqliteLoans(tx.session),
+        holds=SqliteHolds(tx.session),
         shelves=SqliteShelves(tx.session),
         clock=tx.clock,
         ids=tx.ids,
@@ -202,12 +285,23 @@ def make_lending_reads(tx: ReadTransaction[SqliteReadSession]) -> LendingReads:
     return LendingReads(
         patrons=SqlitePatronReads(tx.session),
         loans=SqliteLoanReads(tx.session),
+        holds=SqliteHoldReads(tx.session),
         shelves=SqliteShelfReads(tx.session),
     )
 
 
+def _patron(row: Any) -> Patron:
+    id_, name, email, active_loans, blocked = row
+    return Patron(id=id_, name=name, email=email, active_loans=active_loans, blocked=bool(blocked))
+
+
+def _hold(row: Any) -> Hold:
+    id_, patron_id, book_id, place = row
+    return Hold(id=id_, patron_id=patron_id, book_id=book_id, place=place)
+
+
 def _loan(row: Any) -> Loan:
-    id_, patron_id, book_id, copy, borrowed_at, due_at, returned_at = row
+    id_, patron_id, book_id, copy, borrowed_at, due_at, returned_at, overdue = row
     return Loan(
         id=id_,
         patron_id=patron_id,
@@ -216,6 +310,7 @@ def _loan(row: Any) -> Loan:
         borrowed_at=_moment(borrowed_at),
         due_at=_moment(due_at),
         returned_at=None if returned_at is None else _moment(returned_at),
+        overdue=bool(overdue),
     )
 
 

@@ -1,14 +1,12 @@
 """A life-cycle test of the whole library: random commands through dispatch, against a model of the rules.
 
-The machine speaks to an app through its doors only. The model below states the rules of the library once more, with
-plain dictionaries; what the app answers must be what the model says, after each step.
+The machine speaks to an app through its doors only; what the app answers must be what the model says, after each step.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,15 +15,14 @@ from typing import Any
 from uuid import uuid4
 
 from anyio.from_thread import start_blocking_portal
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from effect_runtime import App, Eff, Failed, Principal, Succeeded
-from effect_runtime.effect import Died, Operation
-from effect_runtime.integration import Features, Message, Receive, Transport
-from effect_runtime.interpreter import Interceptor, Perform
-from effect_runtime.transports import InProcess
+from effect_runtime.effect import Died
+from effect_runtime.integration import Transport
+from effect_runtime.interpreter import Interceptor
 from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken, check_digit
 from library_example.catalog.handlers import (
     AddBook,
@@ -39,129 +36,40 @@ from library_example.catalog.handlers import (
     get_book,
     get_overlent_books,
 )
-from library_example.contracts import AuthorId, BookId, LoanId, PatronId
+from library_example.contracts import AuthorId, BookId, HoldId, LoanId, PatronId
 from library_example.lending import domain as lent
 from library_example.lending.handlers import (
     BlockPatron,
     BorrowBook,
+    CancelHold,
+    GetHolds,
     GetPatronLoans,
     GetShelf,
     PatronLoans,
+    PlaceHold,
     RegisterPatron,
     ReturnBook,
     ShelfState,
     block_patron,
     borrow_book,
+    cancel_hold,
+    get_holds,
     get_patron_loans,
     get_shelf,
+    place_hold,
     register_patron,
     return_book,
 )
+from library_example.paging import Listing
+from tests.library_example.model import Model
+from tests.library_example.trouble import Fuse, Stammering
 
 staff = Principal("desk", roles=frozenset({"staff"}))
 ISBNS = [Isbn(twelve + check_digit(twelve)) for twelve in (f"97800000000{number}" for number in range(7))]
 isbns = st.sampled_from(ISBNS)
-emails = st.sampled_from(["ann@example.org", "bob@example.org", "cid@example.org"])
+EMAILS = ["ann@example.org", "bob@example.org", "cid@example.org", "dan@example.org"]
+emails = st.sampled_from(EMAILS)
 copies = st.integers(min_value=0, max_value=3)
-
-
-@define
-class Model:
-    """What must be true of the library, in the plainest form."""
-
-    books: dict[BookId, Book] = field(factory=dict)
-    patrons: dict[PatronId, lent.Patron] = field(factory=dict)
-    loans: dict[LoanId, lent.Loan] = field(factory=dict)
-
-    def out(self, book: BookId) -> tuple[lent.Loan, ...]:
-        """Return the open loans of a book, in the order in which they began."""
-        return tuple(loan for loan in self.loans.values() if loan.book_id == book and loan.is_open)
-
-    def held(self, patron: PatronId) -> tuple[lent.Loan, ...]:
-        """Return the open loans of a patron."""
-        return tuple(loan for loan in self.loans.values() if loan.patron_id == patron and loan.is_open)
-
-    def refusal(self, patron: PatronId, book: BookId, days: int) -> object | None:
-        """Return what a wish to borrow must be refused with; None if it must be granted."""
-        if patron not in self.patrons:
-            return lent.PatronUnknown(patron)
-        if book not in self.books:
-            return lent.BookUnknown(book)
-        if not 1 <= days <= 60:
-            return lent.InvalidLoanPeriod(days)
-        if self.patrons[patron].blocked:
-            return lent.PatronBlocked(patron)
-        for loan in self.held(patron):
-            if loan.book_id == book:
-                return lent.AlreadyBorrowed(loan.id)
-        if len(self.held(patron)) >= 5:
-            return lent.LoanLimitReached(patron)
-        out = self.out(book)
-        if len(out) >= self.books[book].total:
-            return lent.NoCopyAvailable(book, min((loan.due_at for loan in out), default=None))
-        return None
-
-
-@define
-class Fuse:
-    """An interceptor that breaks one operation once, some operations from now, before or after it is performed."""
-
-    left: int | None = None
-    performed: bool = False
-
-    def burn(self, left: int, *, performed: bool) -> None:
-        """Break the operation that comes after `left` others."""
-        self.left, self.performed = left, performed
-
-    def put_out(self) -> bool:
-        """Break nothing any more; tell whether nothing was broken."""
-        unspent, self.left = self.left is not None, None
-        return unspent
-
-    def intercept(self, perform: Perform) -> Perform:
-        """Wrap the way in which operations are performed."""
-
-        async def breaking(operation: Operation, runtime: Any) -> Any:
-            if self.left is None or operation.kind == "dispatch":
-                return await perform(operation, runtime)
-            if self.left:
-                self.left -= 1
-                return await perform(operation, runtime)
-            self.left = None
-            if self.performed:
-                await perform(operation, runtime)
-            raise RuntimeError("an accident")
-
-        return breaking
-
-
-@frozen
-class Stammering:
-    """A wire inside the process that says everything twice, as wires may."""
-
-    wire: InProcess = field(factory=InProcess)
-
-    @property
-    def features(self) -> Features:
-        """Return what the wire promises."""
-        return self.wire.features
-
-    def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
-        """Return where events must be accepted."""
-        return self.wire.destinations(topic, subscriptions)
-
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Open the wire."""
-        return self.wire.running()
-
-    def listening(self, subscription: str, topic: str, receive: Receive) -> AbstractAsyncContextManager[None]:
-        """Deliver to a subscription."""
-        return self.wire.listening(subscription, topic, receive)
-
-    async def publish(self, destination: str, message: Message) -> None:
-        """Hand a message over, and over again."""
-        await self.wire.publish(destination, message)
-        await self.wire.publish(destination, message)
 
 
 class LibraryMachine(RuleBasedStateMachine):
@@ -170,6 +78,7 @@ class LibraryMachine(RuleBasedStateMachine):
     books: Bundle[BookId] = Bundle("books")
     patrons: Bundle[PatronId] = Bundle("patrons")
     loans: Bundle[LoanId] = Bundle("loans")
+    holds: Bundle[HoldId] = Bundle("holds")
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,14 +91,15 @@ class LibraryMachine(RuleBasedStateMachine):
     def make(folder: Path, *, wire: Transport, interceptors: Sequence[Interceptor]) -> App:
         """Describe the app, with its files, if any, in `folder`."""
 
-    @initialize(backend=st.sampled_from(["asyncio", "trio"]))
-    def start(self, backend: str) -> None:
-        """Start the app on one of the two event loops."""
+    @initialize(target=patrons, backend=st.sampled_from(["asyncio", "trio"]))
+    def start(self, backend: str) -> Any:
+        """Start the app on one of the two event loops, and let three patrons in."""
         self.loop = start_blocking_portal(backend)
         self.portal = self.loop.__enter__()
         self.fuse = Fuse()
         self.app = self.make(Path(self.folder.name), wire=Stammering(), interceptors=[self.fuse.intercept])
         self.open()
+        return multiple(*[self.registers(email, False) for email in EMAILS[:3]])
 
     def open(self) -> None:
         """Start the app."""
@@ -238,16 +148,13 @@ class LibraryMachine(RuleBasedStateMachine):
         taken = {book.isbn for book in self.model.books.values()}
         return multiple(*[self.adds_a_book(isbn, copies) for isbn in ISBNS if isbn not in taken])
 
-    @rule(book=books | st.just(BookId("no such book")), copies=copies)
-    def changes_copies(self, book: BookId, copies: int) -> None:
-        """Any total is legal, also one below the copies that are out."""
-        exit = self.send(change_copies(ChangeCopies(book, copies)))
-        if book not in self.model.books:
-            assert exit == Failed(BookUnknown(book))
-            return
-        assert exit == Succeeded(None)
+    @rule(target=loans, book=books, copies=copies)
+    def changes_copies(self, book: BookId, copies: int) -> Any:
+        """Any total is legal, also one below the copies that are out; new copies serve the line."""
+        assert self.send(change_copies(ChangeCopies(book, copies))) == Succeeded(None)
         self.model.books[book] = evolve(self.model.books[book], total=copies)
         self.portal.call(self.app.settled)
+        return self.served(book)
 
     @rule(target=patrons, email=emails, shout=st.booleans())
     def registers(self, email: str, shout: bool) -> Any:
@@ -260,20 +167,16 @@ class LibraryMachine(RuleBasedStateMachine):
         self.model.patrons[exit.value] = lent.Patron(id=exit.value, name="Somebody", email=email)
         return exit.value
 
-    @rule(patron=patrons | st.just(PatronId("nobody")), blocked=st.booleans())
+    @rule(patron=patrons, blocked=st.booleans())
     def blocks(self, patron: PatronId, blocked: bool) -> None:
         """A block is set and lifted."""
-        exit = self.send(block_patron(BlockPatron(patron, blocked)))
-        if patron not in self.model.patrons:
-            assert exit == Failed(lent.PatronUnknown(patron))
-            return
-        assert exit == Succeeded(None)
+        assert self.send(block_patron(BlockPatron(patron, blocked))) == Succeeded(None)
         self.model.patrons[patron] = evolve(self.model.patrons[patron], blocked=blocked)
 
     @rule(
         target=loans,
-        patron=patrons | st.just(PatronId("nobody")),
-        book=books | st.just(BookId("no such book")),
+        patron=patrons,
+        book=books,
         days=st.sampled_from([14, 1, 60, 0, 61]),
     )
     def borrows(self, patron: PatronId, book: BookId, days: int) -> Any:
@@ -287,9 +190,19 @@ class LibraryMachine(RuleBasedStateMachine):
             assert exit == Failed(expected)
             return multiple()
         assert isinstance(exit, Succeeded)
+        own = [hold.id for hold in self.model.line(book) if hold.patron_id == patron]
+        loan = self.begun(patron, book, days)
+        assert exit == Succeeded(loan)
+        for hold in own:
+            del self.model.holds[hold]
+        return loan
+
+    def begun(self, patron: PatronId, book: BookId, days: int = 14) -> LoanId:
+        """Compare a patron's newest loan with what it must be, and tell the model of it."""
         loan = self.read(get_patron_loans(GetPatronLoans(patron))).loans[-1]
+        assert loan.id not in self.model.loans
         assert loan == lent.Loan(
-            id=exit.value,
+            id=loan.id,
             patron_id=patron,
             book_id=book,
             copy=lent.free_copy(self.model.out(book)),
@@ -299,6 +212,36 @@ class LibraryMachine(RuleBasedStateMachine):
         self.model.loans[loan.id] = loan
         return loan.id
 
+    def served(self, book: BookId) -> Any:
+        """Expect that the line has taken the free copies in place order, and nobody else."""
+        served = self.model.entitled(book)[: self.model.free(book)]
+        for hold in served:
+            del self.model.holds[hold.id]
+        return multiple(*[self.begun(hold.patron_id, book) for hold in served])
+
+    @rule(target=holds, patron=patrons, book=books)
+    def places_a_hold(self, patron: PatronId, book: BookId) -> Any:
+        """A hold stands at the end of the line, and takes a copy at once if one stands on the shelf."""
+        exit = self.send(place_hold(PlaceHold(patron, book)))
+        expected = self.model.hold_refusal(patron, book)
+        if expected is not None:
+            assert exit == Failed(expected)
+            return multiple()
+        assert isinstance(exit, Succeeded)
+        line = self.model.line(book)
+        place = line[-1].place + 1 if line else 1
+        hold = lent.Hold(id=exit.value, patron_id=patron, book_id=book, place=place)
+        self.model.holds[hold.id] = hold
+        self.served(book)
+        return hold.id
+
+    @rule(hold=holds)
+    def cancels_a_hold(self, hold: HoldId) -> None:
+        """A hold that still waits is cancelled, once."""
+        exit = self.send(cancel_hold(CancelHold(hold)))
+        known = self.model.holds.pop(hold, None)
+        assert exit == (Failed(lent.HoldUnknown(hold)) if known is None else Succeeded(None))
+
     @rule(target=loans, patron=patrons)
     def borrows_all(self, patron: PatronId) -> Any:
         """A patron asks for every book, also past the limit."""
@@ -306,7 +249,7 @@ class LibraryMachine(RuleBasedStateMachine):
         return multiple(*[loan for loan in asked if isinstance(loan, str)])
 
     @rule(
-        target=loans, patron=patrons, book=books, after=st.integers(min_value=0, max_value=8), performed=st.booleans()
+        target=loans, patron=patrons, book=books, after=st.integers(min_value=0, max_value=10), performed=st.booleans()
     )
     def borrows_after_an_accident(self, patron: PatronId, book: BookId, after: int, performed: bool) -> Any:
         """A borrow that breaks at any of its operations leaves nothing; sent again, it is judged anew."""
@@ -323,21 +266,53 @@ class LibraryMachine(RuleBasedStateMachine):
         again = self.portal.call(partial(self.app.run_exit, effect, command_id=command_id))
         return self.lent(again, patron, book, 14)
 
-    @rule(loan=loans | st.just(LoanId("no such loan")))
-    def returns(self, loan: LoanId) -> None:
-        """A return closes a loan once."""
+    @rule(target=loans, loan=loans)
+    def returns(self, loan: LoanId) -> Any:
+        """A return closes a loan once, and the first in line who may borrow takes the copy."""
         exit = self.send(return_book(ReturnBook(loan)))
-        if loan not in self.model.loans:
-            assert exit == Failed(lent.LoanUnknown(loan))
-        elif not self.model.loans[loan].is_open:
+        if not self.model.loans[loan].is_open:
             assert exit == Failed(lent.AlreadyReturned(loan))
-        else:
-            assert exit == Succeeded(None)
-            patron = self.model.loans[loan].patron_id
-            seen = {one.id: one for one in self.read(get_patron_loans(GetPatronLoans(patron))).loans}[loan]
-            assert seen == evolve(self.model.loans[loan], returned_at=seen.returned_at)
-            assert not seen.is_open
-            self.model.loans[loan] = seen
+            return multiple()
+        assert exit == Succeeded(None)
+        patron = self.model.loans[loan].patron_id
+        seen = next(one for one in self.read(get_patron_loans(GetPatronLoans(patron))).loans if one.id == loan)
+        assert seen == evolve(self.model.loans[loan], returned_at=seen.returned_at)
+        assert not seen.is_open
+        self.model.loans[loan] = seen
+        return self.served(seen.book_id)
+
+    @rule(target=loans, book=books, barred=st.lists(patrons, max_size=2, unique=True))
+    def everybody_wants(self, book: BookId, barred: list[PatronId]) -> Any:
+        """All ask for one book, and who does not get it waits; some are barred; then each copy comes back in turn."""
+        patrons = list(self.model.patrons)
+        asked = [self.borrows(patron, book, 14) for patron in patrons]
+        for patron in patrons:
+            self.places_a_hold(patron, book)
+        for patron in barred:
+            self.blocks(patron, True)
+        served = [self.returns(loan.id) for loan in self.model.out(book)]
+        return multiple(
+            *[loan for loan in asked if isinstance(loan, str)], *[one for all in served for one in all.values]
+        )
+
+    @rule()
+    def strangers_ask(self) -> None:
+        """What nobody knows is refused by name."""
+        nobody, nothing, unlent, unheld = PatronId("?"), BookId("??"), LoanId("???"), HoldId("????")
+        refusals: list[tuple[Eff[Any, Any, Any], object]] = [
+            (change_copies(ChangeCopies(nothing, 1)), BookUnknown(nothing)),
+            (block_patron(BlockPatron(nobody)), lent.PatronUnknown(nobody)),
+            (borrow_book(BorrowBook(nobody, nothing)), lent.PatronUnknown(nobody)),
+            (place_hold(PlaceHold(nobody, nothing)), lent.PatronUnknown(nobody)),
+            (return_book(ReturnBook(unlent)), lent.LoanUnknown(unlent)),
+            (cancel_hold(CancelHold(unheld)), lent.HoldUnknown(unheld)),
+        ]
+        known = next(iter(self.model.patrons))
+        refusals += [
+            (borrow_book(BorrowBook(known, nothing)), lent.BookUnknown(nothing)),
+            (place_hold(PlaceHold(known, nothing)), lent.BookUnknown(nothing)),
+        ]
+        assert [self.send(effect) for effect, _ in refusals] == [Failed(error) for _, error in refusals]
 
     @rule(which=st.integers(min_value=0))
     def asks_again(self, which: int) -> None:
@@ -362,16 +337,14 @@ class LibraryMachine(RuleBasedStateMachine):
         assert [self.read(get_book(GetBook(book.id))) for book in expected] == expected
         by_id = {book.id: book for book in expected}
         order = sorted(by_id)
-        assert self.read(get_available_books(GetAvailableBooks())) == tuple(
-            by_id[id] for id in order if by_id[id].available
-        )
-        assert self.read(get_overlent_books(GetOverlentBooks())) == tuple(
-            by_id[id] for id in order if by_id[id].overlent
-        )
+        available = Listing(tuple(by_id[id] for id in order if by_id[id].available))
+        overlent = Listing(tuple(by_id[id] for id in order if by_id[id].overlent))
+        assert self.read(get_available_books(GetAvailableBooks())) == available
+        assert self.read(get_overlent_books(GetOverlentBooks())) == overlent
 
     @invariant()
     def lending_agrees(self) -> None:
-        """At any moment: loans, counts, limits and shelves are those of the model."""
+        """At any moment: loans, counts, limits, shelves and lines are those of the model."""
         for id, patron in self.model.patrons.items():
             held = self.model.held(id)
             loans = tuple(loan for loan in self.model.loans.values() if loan.patron_id == id)
@@ -383,3 +356,4 @@ class LibraryMachine(RuleBasedStateMachine):
             state = self.read(get_shelf(GetShelf(book.id)))
             assert state == ShelfState(lent.Shelf(book_id=book.id, copies=book.total), self.model.out(book.id))
             assert len({loan.copy for loan in state.out}) == len(state.out)
+            assert self.read(get_holds(GetHolds(book.id))) == self.model.line(book.id)

@@ -11,26 +11,30 @@ from attrs import evolve
 
 from effect_runtime import Failed, Succeeded, run, run_exit
 from library_example.catalog.domain import Book, BookUnknown, Isbn, IsbnTaken, check_digit
-from library_example.catalog.ports import PAGE_SIZE, CatalogReads, CatalogRuntime
-from library_example.contracts import AuthorId, BookId, LoanId, PatronId
+from library_example.catalog.ports import CatalogReads, CatalogRuntime
+from library_example.contracts import AuthorId, BookId, HoldId, LoanId, PatronId
 from library_example.lending.domain import (
     BookUnknown as NotOnShelf,
 )
 from library_example.lending.domain import (
     EmailTaken,
+    Hold,
     Loan,
     LoanUnknown,
     Patron,
     PatronUnknown,
     Shelf,
+    Waiting,
 )
 from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.paging import FIRST_PAGE, PAGE_SIZE, Listing, Page
 from tests.library_example.technologies import Shelter, catalog_over, lending_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("name", ["memory", "sqlite"])]
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ann = Patron(id=PatronId("ann"), name="Ann", email="ann@example.org")
+bob = Patron(id=PatronId("bob"), name="Bob", email="bob@example.org")
 dune = Book(id=BookId("dune"), title="Dune", isbn=Isbn("9780441172719"), author=AuthorId("frank-herbert"), total=2)
 
 
@@ -48,9 +52,9 @@ async def catalog(name: str, tmp_path: Path) -> AsyncIterator[Shelter[CatalogRun
         yield shelter
 
 
-def loan(id: str, *, copy: int = 1, returned: bool = False) -> Loan:
+def loan(id: str, *, copy: int = 1, days: int = 14, returned: bool = False, overdue: bool = False) -> Loan:
     """Build one of Ann's loans of Dune."""
-    due = NOON + timedelta(days=14)
+    due = NOON + timedelta(days=days)
     return Loan(
         id=LoanId(id),
         patron_id=ann.id,
@@ -59,7 +63,13 @@ def loan(id: str, *, copy: int = 1, returned: bool = False) -> Loan:
         borrowed_at=NOON,
         due_at=due,
         returned_at=due if returned else None,
+        overdue=overdue,
     )
+
+
+def hold(patron: Patron, *, place: int, book: BookId = dune.id) -> Hold:
+    """Build a hold."""
+    return Hold(id=HoldId(f"{patron.id} waits for {book}"), patron_id=patron.id, book_id=book, place=place)
 
 
 def book(number: int, title: str, *, total: int = 1, on_loan: int = 0) -> Book:
@@ -132,12 +142,69 @@ async def test_loans_are_read_oldest_first(lending: Shelter[LendingRuntime, Lend
 
 
 async def test_a_copy_can_be_lent_again_after_its_return(lending: Shelter[LendingRuntime, LendingReads]) -> None:
-    """Loans 1 forbids two open loans of one copy, not two loans of it."""
+    """Loans 2 forbids two open loans of one copy, not two loans of it."""
     async with lending.writing() as rt:
         await run(rt.patrons.add(ann))
         await run(rt.loans.save(loan("first", returned=True)))
         await run(rt.loans.save(loan("second")))
         assert await run(rt.loans.open_of(dune.id)) == (loan("second"),)
+
+
+async def test_overdue_loans_are_listed_until_they_are_returned(
+    lending: Shelter[LendingRuntime, LendingReads],
+) -> None:
+    """LoanReads 1: by due day, then id; a page begins after its loan although that one has come back meanwhile."""
+    numbers = range(PAGE_SIZE + 3)
+    late = [loan(f"late-{number:02}", copy=number + 1, days=number % 3, overdue=True) for number in numbers]
+    expected = tuple(sorted(late, key=lambda one: (one.due_at, one.id)))
+    async with lending.writing() as rt:
+        await run(rt.patrons.add(ann))
+        for one in [*late, loan("in time", copy=90), loan("back", copy=91, returned=True, overdue=True)]:
+            await run(rt.loans.save(one))
+        first = await run(rt.loans.overdue(FIRST_PAGE))
+        assert first == Listing(expected[:PAGE_SIZE], Page(after=expected[PAGE_SIZE - 1].id))
+        await run(rt.loans.save(evolve(expected[PAGE_SIZE - 1], returned_at=NOON)))
+    async with lending.reading() as reads:
+        assert first.next is not None
+        assert await run(reads.loans.overdue(first.next)) == Listing(expected[PAGE_SIZE:])
+        assert await run(reads.loans.overdue(Page(after="no such loan"))) == Listing(())
+
+
+async def test_a_loan_is_marked_as_overdue(lending: Shelter[LendingRuntime, LendingReads]) -> None:
+    """The mark is written to a loan that is there already."""
+    async with lending.writing() as rt:
+        await run(rt.patrons.add(ann))
+        await run(rt.loans.save(loan("first")))
+        await run(rt.loans.save(loan("first", overdue=True)))
+        assert await run(rt.loans.get(LoanId("first"))) == loan("first", overdue=True)
+
+
+async def test_holds_are_read_in_place_order(lending: Shelter[LendingRuntime, LendingReads]) -> None:
+    """Each book has a line of its own; whoever reads it sees the patrons as they are now."""
+    later, sooner, elsewhere = hold(ann, place=7), hold(bob, place=3), hold(ann, place=1, book=BookId("emma"))
+    async with lending.writing() as rt:
+        for patron in (ann, bob):
+            await run(rt.patrons.add(patron))
+        for one in (later, sooner, elsewhere):
+            await run(rt.holds.add(one))
+        await run(rt.patrons.block(bob.id, True))
+        line = (Waiting(sooner, evolve(bob, blocked=True)), Waiting(later, ann))
+        assert await run(rt.holds.line(dune.id)) == line
+    async with lending.reading() as reads:
+        assert await run(reads.holds.of_book(dune.id)) == (sooner, later)
+        assert await run(reads.holds.of_book(elsewhere.book_id)) == (elsewhere,)
+
+
+async def test_a_hold_is_removed_once(lending: Shelter[LendingRuntime, LendingReads]) -> None:
+    """The others stay; a second removal, and one of a hold that never was, say so."""
+    first, second = hold(ann, place=1), hold(bob, place=2)
+    async with lending.writing() as rt:
+        for patron, one in ((ann, first), (bob, second)):
+            await run(rt.patrons.add(patron))
+            await run(rt.holds.add(one))
+        removed = [await run(rt.holds.remove(id)) for id in (first.id, first.id, HoldId("no such hold"))]
+        assert removed == [True, False, False]
+        assert await run(rt.holds.of_book(dune.id)) == (second,)
 
 
 async def test_a_shelf_is_replaced(lending: Shelter[LendingRuntime, LendingReads]) -> None:
@@ -187,19 +254,44 @@ async def test_a_search_reads_every_case_and_no_pattern(catalog: Shelter[Catalog
             (plain.isbn.digits, (plain,)),
             ("", (strange, plain)),
         ]:
-            assert await run(reads.books.search(text, page=1)) == found
+            assert await run(reads.books.search(text, FIRST_PAGE)) == Listing(found)
 
 
 async def test_pages_are_in_the_order_of_titles(catalog: Shelter[CatalogRuntime, CatalogReads]) -> None:
-    """BookReads 1: pages of fixed size, title first, then id; past the end they are empty."""
-    books = [book(number, f"Title {number % 7}") for number in range(PAGE_SIZE + 3)]
-    expected = sorted(books, key=lambda one: (one.title, one.id))
+    """BookReads 1: title first, then id; each page says which is next; after a book that never was there is nothing."""
+    books = [book(number, f"Title {number % 7}") for number in range(9)]
+    expected = tuple(sorted(books, key=lambda one: (one.title, one.id)))
     async with catalog.writing() as rt:
         for one in books:
             await run(rt.books.add(one))
     async with catalog.reading() as reads:
-        pages = [await run(reads.books.search("title", page=page)) for page in (1, 2, 3)]
-    assert pages == [tuple(expected[:PAGE_SIZE]), tuple(expected[PAGE_SIZE:]), ()]
+        page: Page | None = Page(size=4)
+        seen = []
+        while page is not None:
+            seen.append(await run(reads.books.search("title", page)))
+            page = seen[-1].next
+        assert await run(reads.books.search("title", Page(after="no such book"))) == Listing(())
+        assert await run(reads.books.search("title", Page(size=9))) == Listing(expected)
+    assert seen == [
+        Listing(expected[:4], Page(after=expected[3].id, size=4)),
+        Listing(expected[4:8], Page(after=expected[7].id, size=4)),
+        Listing(expected[8:]),
+    ]
+
+
+async def test_a_reader_of_pages_misses_nothing_that_stays(catalog: Shelter[CatalogRuntime, CatalogReads]) -> None:
+    """BookReads 1: between two pages books come and go, also the one after which the next page begins."""
+    first, last, fourth, later = book(1, "B"), book(2, "C"), book(3, "D"), book(4, "E")
+    async with catalog.writing() as rt:
+        for one in (first, last, fourth, later):
+            await run(rt.books.add(one))
+        seen = await run(rt.books.available(Page(size=2)))
+        assert seen == Listing((first, last), Page(after=last.id, size=2))
+        await run(rt.books.add(book(5, "A")))
+        await run(rt.books.save_counts(evolve(last, on_loan=1)))
+    async with catalog.reading() as reads:
+        assert seen.next is not None
+        assert await run(reads.books.available(seen.next)) == Listing((fourth, later))
 
 
 async def test_available_and_overlent_books_are_told_apart(catalog: Shelter[CatalogRuntime, CatalogReads]) -> None:
@@ -209,5 +301,5 @@ async def test_available_and_overlent_books_are_told_apart(catalog: Shelter[Cata
         for one in (free, full, over):
             await run(rt.books.add(one))
     async with catalog.reading() as reads:
-        assert await run(reads.books.available(page=1)) == (free,)
-        assert await run(reads.books.overlent(page=1)) == (over,)
+        assert await run(reads.books.available(FIRST_PAGE)) == Listing((free,))
+        assert await run(reads.books.overlent(FIRST_PAGE)) == Listing((over,))

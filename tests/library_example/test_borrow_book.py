@@ -24,8 +24,8 @@ from library_example.lending.domain import (
     Shelf,
 )
 from library_example.lending.handlers import BorrowBook, borrow_book
-from library_example.lending.memory import MemoryLoans, MemoryPatrons, MemoryShelves
-from library_example.lending.ports import LendingRuntime, Loans, Patrons, Shelves
+from library_example.lending.memory import MemoryHolds, MemoryLoans, MemoryPatrons, MemoryShelves
+from library_example.lending.ports import Holds, LendingRuntime, Loans, Patrons, Shelves
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +70,7 @@ def desk(*, copies: int = 1, loans: tuple[Loan, ...] = ()) -> LendingRuntime:
     return LendingRuntime(
         patrons=MemoryPatrons({ann.id: ann}, {ann.email: ann.id}),
         loans=MemoryLoans({loan.id: loan for loan in loans}),
+        holds=MemoryHolds({}, {}),
         shelves=MemoryShelves({dune: Shelf(book_id=dune, copies=copies)}),
         clock=Noon(),
         ids=Seven(),
@@ -111,6 +112,7 @@ async def test_every_step_of_a_borrow_can_be_read() -> None:
         "Patrons.get",
         "Shelves.get",
         "Loans.open_of",
+        "Holds.line",
         "Loans.save",
         "Events.add",
         "Outbox.add",
@@ -130,6 +132,7 @@ async def test_a_dry_run_answers_from_stubs_and_writes_nothing() -> None:
             Patrons.get: lambda _: Success(ann),
             Shelves.get: lambda _: Success(Shelf(book_id=dune, copies=1)),
             Loans.open_of: lambda _: (),
+            Holds.line: lambda _: (),
             Loans.save: saved.append,
         }
     )

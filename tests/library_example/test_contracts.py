@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from effect_runtime.integration import Envelope, EventRegistry, decode_event, make_envelope
-from library_example.contracts import BookBorrowed, BookId, BookReturned, LendingEvents, LoanId, PatronId
+from library_example.contracts import (
+    BookBorrowed,
+    BookId,
+    BookReturned,
+    HoldId,
+    HoldPlaced,
+    LendingEvents,
+    LoanId,
+    PatronId,
+)
 
 NOON = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
@@ -37,11 +46,28 @@ def test_a_recorded_payload_of_version_1_is_still_read(identity: str, event: typ
     assert decode_event(envelope, EventRegistry([LendingEvents])) == event(BookId("b-17"), PatronId("p-4"), None, NOON)
 
 
-def test_a_payload_of_version_2_is_written_as_it_was_recorded() -> None:
+@pytest.mark.parametrize(
+    ("identity", "version", "payload", "event"),
+    [
+        (
+            "lending.book-borrowed",
+            2,
+            '{"book_id":"b-17","loan_id":"l-2","occurred_at":"2024-05-01T12:30:00Z","patron_id":"p-4"}',
+            BookBorrowed(BookId("b-17"), PatronId("p-4"), LoanId("l-2"), NOON),
+        ),
+        (
+            "lending.hold-placed",
+            1,
+            '{"book_id":"b-17","hold_id":"h-9","occurred_at":"2024-05-01T12:30:00Z","patron_id":"p-4"}',
+            HoldPlaced(BookId("b-17"), PatronId("p-4"), HoldId("h-9"), NOON),
+        ),
+    ],
+)
+def test_a_payload_of_today_is_written_as_it_was_recorded(
+    identity: str, version: int, payload: str, event: LendingEvents
+) -> None:
     """The bytes of today are those in the archive: canonical JSON, moments in UTC."""
-    event = BookBorrowed(BookId("b-17"), PatronId("p-4"), LoanId("l-2"), NOON)
-    payload = '{"book_id":"b-17","loan_id":"l-2","occurred_at":"2024-05-01T12:30:00Z","patron_id":"p-4"}'
-    envelope = recorded("lending.book-borrowed", 2, payload)
+    envelope = recorded(identity, version, payload)
     written = make_envelope(event, id="3f1c", source="/library/lending", time=NOON, correlation="c-1")
     assert written.numbered(4) == envelope
     assert decode_event(envelope, EventRegistry([LendingEvents])) == event

@@ -7,7 +7,7 @@ no SQL: an adapter keeps the driver's own exception as the cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from effect_runtime.errors._root import EffectRuntimeError
 
@@ -172,6 +172,23 @@ class StatementRefused(EffectRuntimeError):
         return (
             f"Store {self.store!r} does not run {self.statement!r} inside a unit: the unit owns its transaction and "
             "its connection. Use `atomic(...)` for a savepoint and `migrations=` for the schema."
+        )
+
+
+class EventsPurged(EffectRuntimeError):
+    """Report a new subscription that asks for events from the earliest on where retention has removed some."""
+
+    def __init__(self, destination: str, *, topic: str, until: datetime) -> None:
+        super().__init__(destination, topic, until)
+        self.destination = destination
+        self.topic = topic
+        self.until = until
+
+    def __str__(self) -> str:
+        return (
+            f"Destination {self.destination!r} asks for events of topic {self.topic!r} from the earliest on, and "
+            f"retention has removed those committed until {self.until.isoformat()}. "
+            'Start the new subscription with start="now", and fill it from the publisher by other means.'
         )
 
 

@@ -19,6 +19,7 @@ from effect_runtime.outbox._interpreters import (
     OutboxInterpreter,
     RecordingInterpreter,
 )
+from effect_runtime.outbox._janitor import Janitor
 from effect_runtime.outbox._lanes import LANE, LaneEvent, LaneState, RelayPolicy
 from effect_runtime.outbox._lookout import Lookout
 from effect_runtime.outbox._ports import (
@@ -32,11 +33,15 @@ from effect_runtime.outbox._ports import (
     InboxState,
     InboxStore,
     InboxUnit,
+    Kept,
     Lane,
     LentAgenda,
+    Place,
     RelayStore,
+    RetentionStore,
     Route,
     Settlement,
+    Sweep,
     Waiting,
     WaitingReason,
 )
@@ -48,6 +53,7 @@ from effect_runtime.outbox._recording import face_of as face_of
 from effect_runtime.outbox._recording import spelled as spelled
 from effect_runtime.outbox._recording import written_arguments as written_arguments
 from effect_runtime.outbox._relay import Relay, RelayCounts
+from effect_runtime.outbox._retention import Purged, Retention
 from effect_runtime.outbox._running_queues import RunningQueues
 from effect_runtime.outbox._volatile_queue import VolatileQueue
 from effect_runtime.outbox._wake import Wake
@@ -95,6 +101,8 @@ __all__ = [
     "InboxStore",
     "InboxUnit",
     "Inlet",
+    "Janitor",
+    "Kept",
     "Lane",
     "LaneEvent",
     "LaneState",
@@ -104,6 +112,8 @@ __all__ = [
     "Pace",
     "Partition",
     "Persistence",
+    "Place",
+    "Purged",
     "React",
     "RecordedAttempt",
     "RecordedOperation",
@@ -112,10 +122,13 @@ __all__ = [
     "RelayCounts",
     "RelayPolicy",
     "RelayStore",
+    "Retention",
+    "RetentionStore",
     "Route",
     "RunningQueues",
     "Settlement",
     "SubscriptionDispatch",
+    "Sweep",
     "Taker",
     "VolatileQueue",
     "VolatileWorkers",

@@ -23,6 +23,7 @@ from effect_runtime.outbox._ports import (
     InboxStore,
     InboxUnit,
     RelayStore,
+    RetentionStore,
     Waiting,
 )
 from effect_runtime.outbox._relay import Relay
@@ -35,7 +36,7 @@ class DeliveryUnit(InboxUnit, AgendaUnit, Protocol):
     """A unit of work whose store keeps inbox and agenda."""
 
 
-class DeliveryStore(RelayStore, InboxStore, AgendaStore, DeadLetterStore, Protocol):
+class DeliveryStore(RelayStore, InboxStore, AgendaStore, DeadLetterStore, RetentionStore, Protocol):
     """One open store with all that delivery needs: its ports share one transaction."""
 
     def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[DeliveryUnit]:

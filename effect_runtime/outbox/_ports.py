@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -75,7 +75,8 @@ class RelayStore(Protocol):
     2. Only lanes that are due, not blocked, and have unaccepted events are lent, oldest due first.
     3. `settle` changes nothing for a token that is not the lane's last one, or whose lease was lent on: it returns
        those settlements as stale. It is atomic for each settlement.
-    4. A registered route gets every event committed after its registration.
+    4. A registered route gets every event committed after its registration. An `earliest` one that is new also gets
+       those that are stored; `errors.EventsPurged` where some were removed.
     """
 
     async def register(self, routes: Sequence[Route]) -> None:
@@ -347,4 +348,42 @@ class AgendaStore(Protocol):
 
     async def agenda_reactions(self) -> tuple[str, ...]:
         """Return every reaction that has an entry, by name: those that no process knows are stuck."""
+        ...
+
+
+class Kept(Enum):
+    """What a store keeps for a time after it is done."""
+
+    EVENTS = "events"
+    INBOX = "inbox"
+    ANSWERS = "answers"
+    LETTERS = "letters"
+    AUDIT = "audit"
+
+
+Place: TypeAlias = tuple[str | int, ...]
+"""How far a sweep has come, in the store's own terms; empty is the beginning."""
+
+
+@frozen
+class Sweep:
+    """One step through rows of one kind: how many were removed, and where to go on; None when all were looked at."""
+
+    removed: int
+    reached: Place | None
+
+
+class RetentionStore(Protocol):
+    """Forget what is done and old.
+
+    1. What is still needed stays, however old it is: an event that a destination has not accepted, or that an open dead
+       letter of the relay stands for; an inbox row of an event that waits or is an open dead letter; open dead letters.
+       Waiting rows, lanes, the agenda, numbers and marks are no kinds at all.
+    2. A step looks at no more than `limit` rows, decides and removes in one short transaction, and writes nothing when
+       there is nothing to remove. Several may run at the same time.
+    3. Where events were removed, an `earliest` route that is new to the topic is refused: `errors.EventsPurged`.
+    """
+
+    async def purge(self, kept: Kept, before: datetime, *, limit: int, behind: Place = ()) -> Sweep:
+        """Remove rows of one kind that were done before a moment, beginning behind where the last step came to."""
         ...

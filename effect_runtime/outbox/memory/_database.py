@@ -22,9 +22,10 @@ from effect_runtime.outbox.memory._turn import Turn
 
 @frozen
 class Remembered:
-    """A claimed command id, with its answer once that is known."""
+    """A claimed command id since when, with its answer once that is known."""
 
     fingerprint: bytes
+    at: datetime
     body: bytes | None = None
 
 
@@ -121,14 +122,17 @@ class Database:
         self.audit: Table[int, AuditEntry] = Table(self.journal)
         self.sequences: Table[tuple[str, str], int] = Table(self.journal)
         self.events: Table[str, Envelope] = Table(self.journal)
+        self.committed: Table[str, datetime] = Table(self.journal)
+        self.purged: Table[str, datetime] = Table(self.journal)
         self.numbered: Table[tuple[str, str, int], str] = Table(self.journal)
         self.routes: Table[tuple[str, str], None] = Table(self.journal)
         self.lanes: Table[Lane, LaneRow] = Table(self.journal, self.due.changed)
-        self.settled: Table[tuple[str, str], str] = Table(self.journal)
+        self.settled: Table[tuple[str, str], datetime] = Table(self.journal)
         self.marks: Table[tuple[str, str, str], Mark] = Table(self.journal)
         self.waiting: Table[tuple[str, str], Waiting] = Table(self.journal)
         self.lines: Table[tuple[str, str, str], tuple[tuple[int, str], ...]] = Table(self.journal)
         self.letters: Table[str, DeadLetter] = Table(self.journal)
+        self.closed: Table[str, datetime] = Table(self.journal)
         self.entries = DueEntries()
         self.queued = QueuedEntries()
         self.agenda: Table[str, AgendaRow] = Table(self.journal, self._agenda_changed)
@@ -136,6 +140,7 @@ class Database:
         self._users: dict[str, Table[Any, Any]] = {}
         self._lanes_made = 0
         self._entries_made = 0
+        self._lines_made = 0
 
     def users(self, name: str) -> Table[Any, Any]:
         """Return a user's table by its name, made when it is asked for the first time."""
@@ -147,6 +152,11 @@ class Database:
         """Return a number for a new lane."""
         self._lanes_made += 1
         return self._lanes_made
+
+    def next_line(self) -> int:
+        """Return a number for a new line of the audit."""
+        self._lines_made += 1
+        return self._lines_made
 
     def next_entry(self) -> int:
         """Return a number for a new entry of the agenda."""

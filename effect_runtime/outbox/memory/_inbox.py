@@ -28,9 +28,9 @@ def state(database: Database, address: Address) -> InboxState:
     return InboxState(seen=seen, held=held, mark=mark.number, blocked=mark.blocked, waiting=waiting)
 
 
-def settled(database: Database, address: Address, outcome: str, *, now: datetime) -> None:
+def settled(database: Database, address: Address, *, now: datetime) -> None:
     """Record that an event is done and let its successor come."""
-    database.settled[address.subscription, address.event] = outcome
+    database.settled[address.subscription, address.event] = now
     drop(database, address)
     if address.key is None or address.sequence is None:
         return
@@ -121,7 +121,7 @@ def close(database: Database, letter: DeadLetter, *, replay: bool, now: datetime
         # Not `unblock`: after a replay the successors stay behind the head until it is settled.
         database.marks[line] = evolve(database.marks.get(line, Mark()), blocked=False)
     if not replay:
-        settled(database, address, "discarded", now=now)
+        settled(database, address, now=now)
         return
     hold(database, replay_of(letter, address, now=now))
 

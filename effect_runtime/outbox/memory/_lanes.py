@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
+from effect_runtime.errors import EventsPurged
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox._lending import (
     LaneRow,
@@ -34,6 +35,7 @@ def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
         event = event.numbered(number)
         database.numbered[event.topic, key, number] = event.id
     database.events[event.id] = event
+    database.committed[event.id] = now
     for topic, destination in sorted(database.routes):
         if topic == event.topic:
             _enqueue(database, destination, event, now=now)
@@ -64,6 +66,8 @@ def register(database: Database, routes: Sequence[Route], *, now: datetime) -> N
             continue
         database.routes[route.topic, route.destination] = None
         if route.earliest:
+            if route.topic in database.purged:
+                raise EventsPurged(route.destination, topic=route.topic, until=database.purged[route.topic])
             _fill(database, route, now=now)
 
 

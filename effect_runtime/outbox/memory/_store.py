@@ -15,8 +15,8 @@ from attrs import evolve
 from effect_runtime.dispatch import AgendaEntry, Answer, AuditEntry
 from effect_runtime.errors import StoreClosed, UnitEnded
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting
-from effect_runtime.outbox.memory import _agenda, _inbox, _lanes
+from effect_runtime.outbox._ports import Claimed, DeadLetter, Kept, Place, Route, Settlement, Sweep, Waiting
+from effect_runtime.outbox.memory import _agenda, _inbox, _lanes, _retention
 from effect_runtime.outbox.memory._database import Database
 from effect_runtime.outbox.memory._session import MemoryReadSession
 from effect_runtime.outbox.memory._unit import MemoryUnit
@@ -110,12 +110,13 @@ class OpenMemory:
     async def audit(self, entry: AuditEntry) -> None:
         """Write one audit entry in a transaction of its own."""
         audit = self._database.audit
-        await self._write(lambda: audit.__setitem__(len(audit), entry))
+        await self._write(lambda: audit.__setitem__(self._database.next_line(), entry))
 
     async def audit_trail(self, *, limit: int = 100) -> tuple[AuditEntry, ...]:
         """Read the audit's newest entries, oldest first."""
         self._expect_open()
-        return tuple(self._database.journal.committed(self._database.audit).values())[-limit:]
+        lines = self._database.journal.committed(self._database.audit)
+        return tuple(lines[number] for number in sorted(lines)[-limit:])
 
     async def register(self, routes: Sequence[Route]) -> None:
         """Remember the routes; known ones are left as they are."""
@@ -243,11 +244,16 @@ class OpenMemory:
             if letter is None or letter.state != "dead":
                 return False
             self._database.letters[id] = evolve(letter, state=state)
+            self._database.closed[id] = now
             side = {"outbox": _lanes, "inbox": _inbox, "agenda": _agenda}[letter.side]
             side.close(self._database, letter, replay=state == "replayed", now=now)
             return True
 
         return await self._write(close)
+
+    async def purge(self, kept: Kept, before: datetime, *, limit: int, behind: Place = ()) -> Sweep:
+        """Remove rows of one kind that were done before a moment."""
+        return await self._write(lambda: _retention.purge(self._database, kept, before, limit=limit))
 
     async def _write(self, step: Callable[[], T]) -> T:
         """Make one step in a transaction of its own."""

@@ -66,7 +66,7 @@ class MemoryUnit:
         known = self._database.commands.get(command_id)
         if known is not None and known.body is not None:
             return Answer(command_id=command_id, fingerprint=known.fingerprint, body=known.body)
-        self._database.commands[command_id] = Remembered(fingerprint)
+        self._database.commands[command_id] = Remembered(fingerprint, self._host.time.now())
         return None
 
     async def savepoint(self) -> int:
@@ -128,16 +128,16 @@ class MemoryUnit:
         for item in ledger.agenda:
             _agenda.add(database, item, now=now)
         if ledger.audit is not None:
-            database.audit[len(database.audit)] = ledger.audit
+            database.audit[database.next_line()] = ledger.audit
         if ledger.answer is not None:
-            self._remember(ledger.answer)
+            self._remember(ledger.answer, now)
         return events
 
-    def _remember(self, answer: Answer) -> None:
+    def _remember(self, answer: Answer, now: datetime) -> None:
         known = self._database.commands.get(answer.command_id)
         if known is not None and known.body is not None:
             raise StoreConflict(self._store, reason=f"command {answer.command_id!r} was answered by a twin")
-        self._database.commands[answer.command_id] = Remembered(answer.fingerprint, answer.body)
+        self._database.commands[answer.command_id] = Remembered(answer.fingerprint, now, answer.body)
 
     def _expect_open(self, used: str) -> None:
         if not self._open:
@@ -171,7 +171,7 @@ class MemoryInbox:
         """Record that this event is done for this subscription."""
         await self._unit.begin()
         database, now = self._unit.tables()
-        _inbox.settled(database, address, outcome, now=now)
+        _inbox.settled(database, address, now=now)
 
     async def hold(self, waiting: Waiting) -> None:
         """Keep an event until its turn or its next attempt."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from effect_runtime.errors import EventsPurged
 from effect_runtime.integration import Envelope
 from effect_runtime.outbox._lending import (
     LaneRow,
@@ -64,7 +65,14 @@ def register(connection: sqlite3.Connection, routes: Sequence[Route], now: datet
             (route.topic, route.destination),
         )
         if added.rowcount == 1 and route.earliest:
+            _expect_all(connection, route)
             _fill(connection, route, micros(now))
+
+
+def _expect_all(connection: sqlite3.Connection, route: Route) -> None:
+    purged = connection.execute("SELECT until FROM er_purged WHERE topic = ?", (route.topic,)).fetchone()
+    if purged is not None:
+        raise EventsPurged(route.destination, topic=route.topic, until=moment(purged[0]))
 
 
 def unknown_routes(connection: sqlite3.Connection, routes: Sequence[Route]) -> bool:

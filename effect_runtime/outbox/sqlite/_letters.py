@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from typing import Final
 
 from effect_runtime.outbox._ports import DeadLetter
@@ -78,10 +79,10 @@ def read_letters(connection: sqlite3.Connection, state: str | None, limit: int) 
     return tuple(_letter(columns) for columns in rows)
 
 
-def mark_closed(connection: sqlite3.Connection, id: str, state: str) -> DeadLetter | None:
+def mark_closed(connection: sqlite3.Connection, id: str, state: str, now: datetime) -> DeadLetter | None:
     """Close a letter and return it as it was; None when it was not `dead` any more."""
     letter = read_letter(connection, id)
     if letter is None or letter.state != "dead":
         return None
-    connection.execute("UPDATE er_dead SET state = ? WHERE id = ?", (state, id))
+    connection.execute("UPDATE er_dead SET state = ?, closed = ? WHERE id = ?", (state, micros(now), id))
     return letter

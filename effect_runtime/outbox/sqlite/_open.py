@@ -12,8 +12,8 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar, final
 from effect_runtime.dispatch import AgendaEntry, Answer, AuditEntry, Ledger
 from effect_runtime.errors import StoreClosed, TransactionLost
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox._ports import Claimed, DeadLetter, Route, Settlement, Waiting
-from effect_runtime.outbox.sqlite import _agenda, _inbox, _lanes, _ledger, _letters
+from effect_runtime.outbox._ports import Claimed, DeadLetter, Kept, Place, Route, Settlement, Sweep, Waiting
+from effect_runtime.outbox.sqlite import _agenda, _inbox, _lanes, _ledger, _letters, _retention
 from effect_runtime.outbox.sqlite._connection import down, expect_process
 from effect_runtime.outbox.sqlite._readers import Readers
 from effect_runtime.outbox.sqlite._session import SqliteReadSession, Statements
@@ -198,6 +198,12 @@ class OpenSqlite:
         """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key."""
         return await self._write(_close_letter, id, state, self._host.time.now())
 
+    async def purge(self, kept: Kept, before: datetime, *, limit: int, behind: Place = ()) -> Sweep:
+        """Remove rows of one kind that were done before a moment; when none is, nothing is written."""
+        found = self._read(_retention.look, kept, before, limit=limit, behind=behind)
+        removed = await self._write(_retention.remove, kept, before, found.old) if found.old else 0
+        return Sweep(removed, found.reached)
+
     def _read(self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask a short question of what is committed."""
         return self._ask(self._probe, step, *args, **kwargs)
@@ -264,7 +270,7 @@ def _settle_all(
 def _close_letter(
     connection: sqlite3.Connection, id: str, state: Literal["replayed", "discarded"], now: datetime
 ) -> bool:
-    letter = _letters.mark_closed(connection, id, state)
+    letter = _letters.mark_closed(connection, id, state, now)
     if letter is None:
         return False
     side = {"outbox": _lanes, "inbox": _inbox, "agenda": _agenda}[letter.side]

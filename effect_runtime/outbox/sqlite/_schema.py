@@ -80,10 +80,18 @@ _AGENDA: Final = (
 
 _RECORDINGS: Final = ("ALTER TABLE er_dead ADD COLUMN recording BLOB",)
 
+_RETENTION: Final = (
+    "ALTER TABLE er_dead ADD COLUMN closed INTEGER",
+    "CREATE INDEX er_dead_event ON er_dead(event) WHERE state = 'dead'",
+    "CREATE INDEX er_dead_closed ON er_dead(coalesce(closed, at)) WHERE state <> 'dead'",
+    "CREATE TABLE er_purged(topic TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+
 SCHEMA: Final = (
     Migration(1, "units of work", _UNITS, owner="effect_runtime"),
     Migration(2, "outbox", _OUTBOX, owner="effect_runtime"),
     Migration(3, "inbox and dead letters", _INBOX, owner="effect_runtime"),
     Migration(4, "agenda", _AGENDA, owner="effect_runtime"),
     Migration(5, "recorded operations", _RECORDINGS, owner="effect_runtime"),
+    Migration(6, "retention", _RETENTION, owner="effect_runtime"),
 )

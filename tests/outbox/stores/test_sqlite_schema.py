@@ -31,7 +31,7 @@ def names(store: SqliteStore) -> list[str]:
 async def test_pending_migrations_are_shown_before_they_run_and_run_once(tmp_path: Path) -> None:
     """Design: versioned, repeatable, shown before they run; ours first, then the user's in their order."""
     store = SqliteStore(tmp_path / "a.db", migrations=[COLOURS, ROWS])
-    names_of_ours = ("units of work", "outbox", "inbox and dead letters", "agenda", "recorded operations")
+    names_of_ours = ("units of work", "outbox", "inbox and dead letters", "agenda", "recorded operations", "retention")
     ours = [f"effect_runtime {version} {name}" for version, name in enumerate(names_of_ours, 1)]
     assert names(store) == [*ours, "application 1 rows", "application 2 colours"]
     assert not (tmp_path / "a.db").exists()

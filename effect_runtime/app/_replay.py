@@ -17,10 +17,10 @@ from effect_runtime.app._app import App
 from effect_runtime.app._live import opened
 from effect_runtime.app._plan import Plan
 from effect_runtime.app._script import Script
-from effect_runtime.app._stand_ins import Absent, CountedEntropy, StandingTime
+from effect_runtime.app._stand_ins import Absent, CountedEntropy, StandingTime, WatchedStore
 from effect_runtime.dispatch import Context, Diagnostic, Subscription, Transaction, import_modules
-from effect_runtime.effect import Died, Exit, Failed, Succeeded
-from effect_runtime.errors import NothingToReplay, raise_faults
+from effect_runtime.effect import Died, Failed
+from effect_runtime.errors import NothingToReplay, UnhandledFailure, raise_faults
 from effect_runtime.integration import (
     Envelope,
     EventRegistry,
@@ -34,7 +34,6 @@ from effect_runtime.integration import (
 )
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import RecordedAttempt, RecordingInterpreter, decoded_recording
-from effect_runtime.outbox.memory import MemoryStore
 
 
 @frozen(kw_only=True)
@@ -68,29 +67,33 @@ class Replay:
         *,
         answers: Mapping[Any, Any],
         resources: Any = None,
-    ) -> Exit[None, Any]:
-        """Return how the attempt ends with the handlers of `context` as they are now.
+    ) -> Exception | None:
+        """Return what the attempt ends with, with the handlers of `context` as they are now; None if it succeeds.
 
-        A declared failure that the subscription ignores is a success. Raises `errors.RecordingDiverged` and
-        `errors.AnswerNotRecorded` when the handler asks for what was not recorded, whatever it makes of that.
+        A defect is itself, a declared failure an `errors.UnhandledFailure`; one that the subscription ignores is a
+        success. Raises `errors.RecordingDiverged` and `errors.AnswerNotRecorded` when the handler asks for what was
+        not recorded, whatever it makes of that.
         """
         raise_faults(f"context {context.name!r}", tuple(import_modules(context)))
         subscription = self._subscription(context)
         try:
             event = _event(self.envelope, subscription)
-        except Exception as defect:
-            return Died(defect)
+        except Exception as unreadable:
+            return unreadable
         if self.attempt is None:
-            return Succeeded(None)
-        script = Script(self.attempt, answers)
-        async with opened(self._plan(context, make, script, resources), relay=False, consumers=False) as live:
+            return None
+        script, store = Script(self.attempt, answers), WatchedStore()
+        async with opened(self._plan(context, make, script, store, resources), relay=False, consumers=False) as live:
             exit = await live.dispatcher.deliver(subscription, event, self.envelope, admit=_admit)
         if script.trouble is not None:
             raise script.trouble
-        handler = subscription.handler_of(type(event))
-        if isinstance(exit, Failed) and handler is not None and handler.verdict(exit.error) == "ignore":
-            return Succeeded(None)
-        return exit
+        match exit:
+            case Died(Exception() as defect):
+                return defect
+            case Failed(error) if not _is_ignored(subscription, event, error):
+                return _unhandled(error, store)
+            case _:
+                return None
 
     def _subscription(self, context: Context[Any, Any]) -> Subscription[Any]:
         for subscription in context.subscriptions:
@@ -103,9 +106,10 @@ class Replay:
         context: Context[Any, Any],
         make: Callable[..., Any],
         script: Script,
+        store: WatchedStore,
         resources: Any,
     ) -> Plan:
-        binding = context.bind(_Making(make, resources), store=MemoryStore("replay"))
+        binding = context.bind(_Making(make, resources), store=store)
         app = App(
             "replay",
             contexts=[binding],
@@ -141,6 +145,16 @@ def _event(envelope: Envelope, subscription: Subscription[Any]) -> Any:
     if isinstance(event, FieldErrors):
         return decode_event(envelope, registry)  # which says what is wrong with it
     return event
+
+
+def _is_ignored(subscription: Subscription[Any], event: Any, error: object) -> bool:
+    handler = subscription.handler_of(type(event))
+    return handler is not None and handler.verdict(error) == "ignore"
+
+
+def _unhandled(error: object, store: WatchedStore) -> UnhandledFailure:
+    failure, signal = UnhandledFailure(error), store.failure
+    return failure if signal is None else failure.with_traceback(signal.__traceback__)
 
 
 async def _admit(unit: Any) -> bool:

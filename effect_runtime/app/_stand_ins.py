@@ -1,15 +1,21 @@
-"""What a replay gives a handler instead of the world: no session, a clock that stands, ids that count.
+"""What a replay gives a handler instead of the world: a store that is watched, a clock that stands, ids that count.
 
 The same in every run. Knows no recording.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import final
+from typing import Any, final
 from uuid import UUID
 
 from anyio.lowlevel import checkpoint
+
+from effect_runtime.effect import Raised
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox.memory import MemoryStore
 
 
 @final
@@ -65,3 +71,47 @@ class CountedEntropy:
     def random(self) -> float:
         """Return one half."""
         return 0.5
+
+
+@final
+class WatchedStore:
+    """A store in memory that sees the failure by which a unit of work ends, with its traceback.
+
+    Dispatch answers with the failure alone; a test wants to show the line, too.
+    """
+
+    def __init__(self) -> None:
+        self._inner = MemoryStore("replay")
+        self.failure: Raised | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what names it in messages."""
+        return self._inner.name
+
+    @asynccontextmanager
+    async def opened(self, host: Host) -> AsyncIterator[Any]:
+        """Open it."""
+        async with self._inner.opened(host) as store:
+            yield _WatchedUnits(self, store)
+
+
+@final
+class _WatchedUnits:
+    """An open store whose units are watched; all else is the store's own."""
+
+    def __init__(self, watched: WatchedStore, store: Any) -> None:
+        self._watched = watched
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @asynccontextmanager
+    async def unit(self, *, alone: bool = False) -> AsyncIterator[Any]:
+        try:
+            async with self._store.unit(alone=alone) as unit:
+                yield unit
+        except Raised as failure:
+            self._watched.failure = failure
+            raise

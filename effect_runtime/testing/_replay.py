@@ -13,8 +13,7 @@ import anyio
 
 from effect_runtime.app import Replay
 from effect_runtime.dispatch import Context
-from effect_runtime.effect import Died, Failed
-from effect_runtime.errors import ReplayIncomplete, UnhandledFailure
+from effect_runtime.errors import ReplayIncomplete
 from effect_runtime.interpreter import relink
 
 
@@ -36,11 +35,6 @@ def replayed(
     if context is None or make is None:
         raise ReplayIncomplete("context" if context is None else "make")
     replay = Replay.of(letter)
-    exit = anyio.run(partial(replay.run, context, make, answers=answers or {}, resources=resources))
-    match exit:
-        case Died(defect):
-            raise relink(defect)
-        case Failed(failure):
-            raise UnhandledFailure(failure)
-        case _:
-            return
+    trouble = anyio.run(partial(replay.run, context, make, answers=answers or {}, resources=resources))
+    if trouble is not None:
+        raise relink(trouble)

@@ -21,6 +21,7 @@ T = TypeVar("T")
 class VolatileEntry(Generic[T]):
     """One item, owned by its queue. `lane` is None for one that waits for no other; times are of a monotonic clock."""
 
+    number: int
     item: T
     lane: Hashable | None
     since: float
@@ -56,7 +57,8 @@ class VolatileLanes(Generic[T]):
         """Take an item in; False when there is no room for it."""
         if not self.room:
             return False
-        entry = VolatileEntry(item, lane, now)
+        self._number += 1
+        entry = VolatileEntry(self._number, item, lane, now)
         self._held.add(entry)
         if lane is None:
             self._call(entry, now)
@@ -98,6 +100,15 @@ class VolatileLanes(Generic[T]):
         """Take back an item that was given out and not tried."""
         self.in_work -= 1
         self._call(entry, due)
+
+    def clear(self) -> tuple[VolatileEntry[T], ...]:
+        """Give everything up, in the order of coming, and what is in work with it."""
+        left = tuple(sorted(self._held, key=lambda entry: entry.number))
+        self._held.clear()
+        self._lanes.clear()
+        self._due.clear()
+        self.in_work = 0
+        return left
 
     def next_due(self) -> float | None:
         """Return when the next item may be given out; None when all that it holds waits for one in work."""

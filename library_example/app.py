@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from effect_runtime import App
 from effect_runtime.integration import Transport
@@ -18,12 +19,16 @@ from library_example.lending import memory as lending_memory
 from library_example.lending import sqlite as lending_sqlite
 from library_example.lending.handlers import lending
 
+WIRE: Final = Path(__file__).with_name("wire.json")
+"""What the library has promised on the wire: code that breaks it does not start."""
+
 
 def library(folder: Path, *, wire: Transport | None = None, interceptors: Sequence[Interceptor] = ()) -> App:
     """Describe the library over two SQLite files in `folder`, one for each context."""
     return App(
         "library",
         wire=wire or InProcess(),
+        manifest=WIRE,
         interceptors=interceptors,
         contexts=[
             catalog.bind(
@@ -45,6 +50,7 @@ def library_in_memory(*, wire: Transport | None = None, interceptors: Sequence[I
     return App(
         "library",
         wire=wire or InProcess(),
+        manifest=WIRE,
         interceptors=interceptors,
         contexts=[
             catalog.bind(catalog_memory.make_catalog, catalog_memory.make_catalog_reads, store=MemoryStore("catalog")),

@@ -34,7 +34,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = MappingProxyType(
         "int": 1,
         "float": 1.5,
         "bool": True,
-        "decimal": "12.50",
+        "decimal": "12.5",
         "datetime": "2026-01-01T12:00:00Z",
         "date": "2026-01-01",
         "uuid": "00000000-0000-4000-8000-000000000001",

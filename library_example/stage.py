@@ -20,7 +20,14 @@ from library_example.app import library
 from library_example.catalog.handlers import GetBook, get_book
 from library_example.catalog.ports import CatalogRuntime
 from library_example.contracts import BookId, PatronId
-from library_example.lending.handlers import GetPatronLoans, GetShelf, get_patron_loans, get_shelf
+from library_example.lending.handlers import (
+    GetHolds,
+    GetPatronLoans,
+    GetShelf,
+    get_holds,
+    get_patron_loans,
+    get_shelf,
+)
 from library_example.lending.ports import LendingRuntime
 from library_example.telling import Telling
 
@@ -42,7 +49,7 @@ class Cast:
 
 @frozen(kw_only=True)
 class State:
-    """What the contexts know: the catalog of its copies, lending of its shelf and of two patrons' active loans.
+    """What the contexts know: the catalog of its copies, lending of its shelf, the line, and two patrons' active loans.
 
     `waiting` counts the events that both have committed and that have not yet arrived.
     """
@@ -53,11 +60,12 @@ class State:
     out: int
     ann: int = 0
     bob: int = 0
+    in_line: int = 0
     waiting: int = 0
 
     def __str__(self) -> str:
         on_loan, out = f"{self.on_loan}/{self.copies} on loan", f"{self.out}/{self.shelf} out"
-        return f"{on_loan}, {out}, Ann {self.ann}, Bob {self.bob}, {self.waiting} waiting"
+        return f"{on_loan}, {out}, Ann {self.ann}, Bob {self.bob}, {self.in_line} in line, {self.waiting} waiting"
 
 
 @frozen
@@ -128,6 +136,7 @@ class Scene:
             out=len(shelf.out),
             ann=ann.patron.active_loans,
             bob=bob.patron.active_loans,
+            in_line=len(await self.ask(get_holds(GetHolds(cast.book)))),
             waiting=sum(health.backlog for health in (await self.app.health()).values()),
         )
 
@@ -151,11 +160,13 @@ class Scene:
 
     def _show(self, state: State, new: Told) -> None:
         line, witness = self.telling.line, self.witness
-        line("lending knows", f"{state.out} of {state.shelf} out; active loans: Ann {state.ann}, Bob {state.bob}")
+        active = f"active loans: Ann {state.ann}, Bob {state.bob}"
+        line("lending knows", f"{state.out} of {state.shelf} out, {state.in_line} in line; {active}")
         line("catalog knows", f"{state.on_loan} of {state.copies} on loan")
         line("domain events", *(f"{name}, handled before the commit" for name in witness.emitted))
-        names = "".join(f"{name}: " for name in witness.published[len(witness.published) - new.committed :])
-        line("integration events", f"{names}{new}", *[f"{state.waiting} waiting in the outbox"][: state.waiting])
+        names = ", ".join(witness.published[len(witness.published) - new.committed :])
+        waiting = [f"{state.waiting} waiting in the outbox"][: state.waiting]
+        line("integration events", *[names][: len(names)], str(new), *waiting)
         for name, operations in witness.operations.items():
             line(f"{name} did", ", ".join(operations))
         witness.operations.clear()

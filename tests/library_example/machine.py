@@ -199,7 +199,7 @@ class LibraryMachine(RuleBasedStateMachine):
 
     def begun(self, patron: PatronId, book: BookId, days: int = 14) -> LoanId:
         """Compare a patron's newest loan with what it must be, and tell the model of it."""
-        loan = self.read(get_patron_loans(GetPatronLoans(patron))).loans[-1]
+        loan: lent.Loan = self.read(get_patron_loans(GetPatronLoans(patron))).loans[-1]
         assert loan.id not in self.model.loans
         assert loan == lent.Loan(
             id=loan.id,
@@ -284,16 +284,16 @@ class LibraryMachine(RuleBasedStateMachine):
     @rule(target=loans, book=books, barred=st.lists(patrons, max_size=2, unique=True))
     def everybody_wants(self, book: BookId, barred: list[PatronId]) -> Any:
         """All ask for one book, and who does not get it waits; some are barred; then each copy comes back in turn."""
-        patrons = list(self.model.patrons)
-        asked = [self.borrows(patron, book, 14) for patron in patrons]
+        before, patrons = set(self.model.loans), list(self.model.patrons)
+        for patron in patrons:
+            self.borrows(patron, book, 14)
         for patron in patrons:
             self.places_a_hold(patron, book)
         for patron in barred:
             self.blocks(patron, True)
-        served = [self.returns(loan.id) for loan in self.model.out(book)]
-        return multiple(
-            *[loan for loan in asked if isinstance(loan, str)], *[one for all in served for one in all.values]
-        )
+        for loan in self.model.out(book):
+            self.returns(loan.id)
+        return multiple(*[loan for loan in self.model.loans if loan not in before])
 
     @rule()
     def strangers_ask(self) -> None:

@@ -102,7 +102,7 @@ def _blank(kind: Any) -> Any:
     """Make a value of a secret's type without asking its validators, which would refuse what is nobody's."""
     kind = plain(kind)
     if is_union(kind):
-        return None if NoneType in get_args(kind) else _blank(get_args(kind)[0])
+        return _blank(next(option for option in get_args(kind) if option is not NoneType))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
     if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Never, NewType, Protocol, TypeAlias
 
@@ -244,6 +245,5 @@ async def main(step: Callable[[App], Coroutine[Any, Any, None]]) -> None:
 STEPS = {"order": order, "reproduce": reproduce, "replay": replay}
 
 if __name__ == "__main__":
-    import parcels  # under its own name, as a server would: what `__main__` holds nobody can import
-
+    parcels = import_module("parcels")  # under its own name, as a server would: nobody can import `__main__`
     anyio.run(parcels.main, parcels.STEPS[sys.argv[1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from effect_runtime.app._agenda import AllAgendas
 from effect_runtime.app._app import App as App
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._plan import Profile
@@ -9,6 +10,7 @@ from effect_runtime.app._replay import Replay
 from effect_runtime.app._site import Counts
 
 __all__ = [
+    "AllAgendas",
     "AllDeadLetters",
     "Counts",
     "Profile",

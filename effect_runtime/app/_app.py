@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
+from effect_runtime.app._agenda import AllAgendas
 from effect_runtime.app._catalogue import Catalogue
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._live import Live, opened
@@ -135,18 +136,18 @@ class App:
         return manifest_of(self._plan)
 
     @asynccontextmanager
-    async def running(self, *, relay: bool = True, consumers: bool = True) -> AsyncIterator[App]:
+    async def running(self, *, relay: bool = True, consumers: bool = True, agenda: bool = True) -> AsyncIterator[App]:
         """Verify, open, start; on the way out take no more messages, drain and close in reverse.
 
-        `relay` and `consumers` say what this process does beside answering its own doors, so that either may run in
-        a process of its own.
+        `relay`, `consumers` and `agenda` say what this process does beside answering its own doors, so that each may
+        run in a process of its own. Volatile queues are worked on wherever their events come from.
         """
         if self._is_taken:
             raise AppAlreadyRunning(self.name)
         self.build()
         self._is_taken = True
         try:
-            async with opened(self._plan, relay=relay, consumers=consumers) as live:
+            async with opened(self._plan, relay=relay, consumers=consumers, agenda=agenda) as live:
                 self._live = live
                 try:
                     yield self
@@ -246,18 +247,27 @@ class App:
         live = self._expect_live("dead_letters")
         return AllDeadLetters(tuple(site.dead_letters for site in live.sites.values()), self._plan)
 
+    @property
+    def agenda(self) -> AllAgendas:
+        """Return what the contexts will do later, on all stores: list, cancel, reschedule."""
+        live = self._expect_live("agenda")
+        return AllAgendas(tuple(site.stored_agenda for site in live.sites.values()))
+
     async def health(self) -> dict[str, Health]:
         """Look at delivery on each store, by the store's name."""
         live = self._expect_live("health")
         return {site.name: await site.health(live.plan) for site in live.sites.values()}
 
     def counts(self) -> dict[str, Counts]:
-        """Return what relays and consumers have done since the application began to run, by the store's name."""
+        """Return what relays, consumers and agendas have done since the application runs, by the store's name."""
         live = self._expect_live("counts")
         return {site.name: site.counts for site in live.sites.values()}
 
     async def settled(self) -> None:
-        """Wait until every committed event has arrived or waits for a later attempt: for tests and scripts."""
+        """Wait until every committed event has arrived or waits for a later attempt, and nothing is due.
+
+        For tests and scripts.
+        """
         await self._expect_live("settled").settled()
 
     def _verify(self) -> None:

@@ -6,23 +6,24 @@ Owned by one `App.running()`. Knows no doors.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any, final
 
-from anyio import Event, move_on_after
+from anyio import move_on_after
 from anyio.lowlevel import checkpoint
 
 from effect_runtime.app._plan import Plan
-from effect_runtime.app._site import Site, consumer_of, home_of, relay_of, routes_of
+from effect_runtime.app._site import Site, agenda_of, consumer_of, home_of, relay_of, routes_of, volatile_of
 from effect_runtime.dispatch import NOTHING, Binding, Dispatcher, owner_of
 from effect_runtime.interpreter import relink
+from effect_runtime.outbox import Lookout, Wake
 
 
 @final
 class Live:
     """The open parts of a running application."""
 
-    __slots__ = ("_idle", "_in_flight", "closing", "dispatcher", "plan", "sites")
+    __slots__ = ("_in_flight", "_moved", "closing", "dispatcher", "plan", "sites")
 
     def __init__(self, plan: Plan, sites: Mapping[int, Site], dispatcher: Dispatcher) -> None:
         self.plan = plan
@@ -30,7 +31,7 @@ class Live:
         self.dispatcher = dispatcher
         self.closing = False
         self._in_flight = 0
-        self._idle: Event | None = None
+        self._moved = Wake()
 
     def enter(self) -> None:
         """Count one use of a door, so that closing waits for it."""
@@ -39,8 +40,8 @@ class Live:
     def leave(self) -> None:
         """End one use of a door."""
         self._in_flight -= 1
-        if self._idle is not None and not self._in_flight:
-            self._idle.set()
+        if self.closing:
+            self._moved.ring()
 
     def tidy(self, error: Exception) -> None:
         """Take our own frames out of an exception that leaves by a door, unless the application is debugged."""
@@ -48,15 +49,21 @@ class Live:
             relink(error)
 
     async def drained(self) -> None:
-        """Wait until no door is in use, within the deadline of the drain."""
+        """Wait until no door is in use, within the deadline of the drain.
+
+        Whoever waits for the end of an event is not waited for: the queues' own drain comes next, and answers.
+        """
         self.closing = True
-        if self._in_flight:
-            self._idle = Event()
-            with move_on_after(self.plan.drain.total_seconds()):
-                await self._idle.wait()
+        lookouts = [site.lookout for site in self.sites.values()]
+        with ExitStack() as stack, move_on_after(self.plan.drain.total_seconds()):
+            for lookout in lookouts:
+                stack.enter_context(lookout.waits.followed_by(self._moved))
+                lookout.refuse()
+            while self._in_flight > sum(lookout.waiting for lookout in lookouts):
+                await self._moved.after(self._moved.rings)
 
     async def settled(self) -> None:
-        """Wait until relays and consumers have nothing to do now: what is due later does not count."""
+        """Wait until relays, consumers and agendas have nothing to do now: what is due later does not count."""
         while True:
             await checkpoint()
             for site in self.sites.values():
@@ -66,14 +73,17 @@ class Live:
 
 
 @asynccontextmanager
-async def opened(plan: Plan, *, relay: bool, consumers: bool) -> AsyncIterator[Live]:
-    """Open stores, resources and the wire; start consumers, then relays; close it all in reverse.
+async def opened(plan: Plan, *, relay: bool, consumers: bool, agenda: bool) -> AsyncIterator[Live]:
+    """Open stores, resources and the wire; start consumers, relays, and work on the agenda; close it all in reverse.
 
-    On the way out no new message is taken, those in flight end, then relays and consumers drain.
+    On the way out no new message is taken, those in flight end, then the agenda's workers, relays and consumers drain,
+    and last the volatile queues, to which all of them may have added.
     """
     async with AsyncExitStack() as stack:
         sites = await _open_sites(plan, stack)
         dispatcher = Dispatcher({name: home for site in sites.values() for name, home in site.homes.items()})
+        for site in sites.values():
+            await _open_queues(plan, site, dispatcher, stack)
         if plan.wire is not None:
             await stack.enter_async_context(plan.wire.running())
         for site in sites.values():
@@ -87,6 +97,12 @@ async def opened(plan: Plan, *, relay: bool, consumers: bool) -> AsyncIterator[L
                 site.relay = relay_of(plan, site)
                 if site.relay is not None:
                     await stack.enter_async_context(site.relay.running())
+        if agenda:
+            for site in sites.values():
+                stack.enter_context(site.wake.followed_by(site.agenda_wake))  # a replay may be for anybody
+                site.agenda = agenda_of(plan, site, dispatcher)
+                if site.agenda is not None:
+                    await stack.enter_async_context(site.agenda.running())
         live = Live(plan, sites, dispatcher)
         try:
             yield live
@@ -103,7 +119,8 @@ async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
         site = sites.get(key)
         if site is None:
             store: Any = await stack.enter_async_context(binding.store.opened(plan.host))
-            site = sites[key] = Site(_unused(binding, sites), store, plan.wire)
+            lookout = Lookout(store, host=plan.host, pace=plan.pace)
+            site = sites[key] = Site(_unused(binding, sites), store, lookout, plan.wire)
         resources = NOTHING
         if binding.resources is not None:
             resources = await stack.enter_async_context(binding.resources())
@@ -117,6 +134,16 @@ def _unused(binding: Binding, sites: Mapping[int, Site]) -> str:
     """Name a store; one file opened twice, each for a context, must not hide one's health behind the other's."""
     name = binding.store.name
     return f"{name} of {binding.name}" if any(site.name == name for site in sites.values()) else name
+
+
+async def _open_queues(plan: Plan, site: Site, dispatcher: Dispatcher, stack: AsyncExitStack) -> None:
+    """Let doors wait for queues, and volatile queues take events over, in whatever this process does besides."""
+    if not any(home.after_commits for home in site.homes.values()):
+        return
+    await stack.enter_async_context(site.lookout.running())
+    site.volatile = volatile_of(plan, site, dispatcher)
+    if site.volatile is not None:
+        await stack.enter_async_context(site.volatile.running())
 
 
 async def _start_consumers(

@@ -83,7 +83,8 @@ class Replay:
         if self.attempt is None:
             return None
         script, store = Script(self.attempt, answers), WatchedStore()
-        async with opened(self._plan(context, make, script, store, resources), relay=False, consumers=False) as live:
+        plan = self._plan(context, make, script, store, resources)
+        async with opened(plan, relay=False, consumers=False, agenda=False) as live:
             exit = await live.dispatcher.deliver(subscription, event, self.envelope, admit=_admit)
         if script.trouble is not None:
             raise script.trouble

@@ -1,16 +1,19 @@
-"""One open store of a running application, and everything of ours that works on it: homes, relay, consumer.
+"""One open store of a running application, and everything of ours that works on it: homes, relay, consumer, agenda.
 
 Contexts that are bound to the same store value share a site. Knows the wire and the ports; opens stores and resources.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import define, field, frozen
 
+from effect_runtime.app._agenda import StoredAgenda
 from effect_runtime.app._plan import Plan
+from effect_runtime.app._takers import desks_of, queues_of, taker_of, titles_of
 from effect_runtime.dispatch import (
     Binding,
     Dispatcher,
@@ -24,16 +27,23 @@ from effect_runtime.dispatch import (
 from effect_runtime.events import declared_failures
 from effect_runtime.integration import Transport, topic_name
 from effect_runtime.outbox import (
+    AgendaCounts,
+    AgendaWorkers,
     Consumer,
     ConsumerCounts,
+    ConsumerPolicy,
     DeadLetters,
     DeliveryStore,
     Health,
     ImmediateInterpreter,
+    Lookout,
     OutboxInterpreter,
     Relay,
     RelayCounts,
     Route,
+    RunningQueues,
+    VolatileQueue,
+    VolatileWorkers,
     Wake,
     health,
     inlet_of,
@@ -42,26 +52,33 @@ from effect_runtime.outbox import (
 
 @frozen(kw_only=True)
 class Counts:
-    """What the relay and the consumer of one store have done in this process since it began to run.
+    """What relay, consumer and agenda of one store have done in this process since it began to run.
 
     All are zero for a loop that this process does not run.
     """
 
     relay: RelayCounts
     consumer: ConsumerCounts
+    agenda: AgendaCounts
 
 
 @define(eq=False)
 class Site:
-    """An open store with its homes; relay and consumer where this process runs them."""
+    """An open store with its homes; relay, consumer and workers of the agenda where this process runs them."""
 
     name: str
     store: Any
+    lookout: Lookout
     wire: Transport | None = None
     wake: Wake = field(factory=Wake)
+    agenda_wake: Wake = field(factory=Wake)
     homes: dict[str, Home] = field(factory=dict)
     relay: Relay | None = None
     consumer: Consumer | None = None
+    agenda: AgendaWorkers | None = None
+    volatile: VolatileWorkers | None = None
+    queues: dict[str, RunningQueues] = field(factory=dict)
+    tally: Counter[str] = field(factory=Counter)
     routes: tuple[Route, ...] = ()
 
     @property
@@ -80,16 +97,30 @@ class Site:
         return DeadLetters(self.delivery, self.wake, self.wire)
 
     @property
+    def reactions(self) -> tuple[str, ...]:
+        """Return who may take something from its agenda."""
+        return tuple(title for home in self.homes.values() for title in titles_of(home))
+
+    @property
+    def stored_agenda(self) -> StoredAgenda:
+        """Return its agenda as operators handle it."""
+        return StoredAgenda(self.delivery, self.agenda_wake, self.lookout)
+
+    @property
+    def loops(self) -> tuple[Relay | Consumer | AgendaWorkers | VolatileWorkers, ...]:
+        """Return what this process runs on it."""
+        loops = (self.relay, self.consumer, self.agenda, self.volatile)
+        return tuple(loop for loop in loops if loop is not None)
+
+    @property
     def is_calm(self) -> bool:
-        """Tell whether relay and consumer have nothing to do now."""
-        return (self.relay is None or self.relay.is_calm) and (self.consumer is None or self.consumer.is_calm)
+        """Tell whether nobody has anything to do now."""
+        return all(loop.is_calm for loop in self.loops)
 
     async def calm(self) -> None:
-        """Wait until relay and consumer have nothing to do."""
-        if self.relay is not None:
-            await self.relay.calm()
-        if self.consumer is not None:
-            await self.consumer.calm()
+        """Wait until nobody has anything to do."""
+        for loop in self.loops:
+            await loop.calm()
 
     @property
     def counts(self) -> Counts:
@@ -97,6 +128,7 @@ class Site:
         return Counts(
             relay=RelayCounts() if self.relay is None else self.relay.counts,
             consumer=ConsumerCounts() if self.consumer is None else self.consumer.counts,
+            agenda=AgendaCounts(**self.tally),
         )
 
     async def health(self, plan: Plan) -> Health:
@@ -107,12 +139,20 @@ class Site:
             relay=self.relay,
             consumer=self.consumer,
             destinations=self.destinations,
+            workers=tuple(each for each in (self.agenda, self.volatile) if each is not None),
+            reactions=self.reactions,
         )
 
 
 def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Mapping[type, str]) -> Home:
     """Put together what one context needs while it is open."""
     context, services = binding.context, Services.of(plan.host)
+    site.queues[context.name] = RunningQueues(
+        {queue: [each.title for each in handlers] for queue, handlers in queues_of(context.after_commits).items()},
+        store=site.delivery,
+        lookout=site.lookout,
+        wake=site.agenda_wake,
+    )
     return Home(
         app=plan.name,
         binding=binding,
@@ -129,6 +169,7 @@ def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Ma
         reactions=reactions_of(context.handlers, declared_failures),
         subscriptions=deliveries_of(context.subscriptions),
         strangers=dict(owners),
+        queues=site.queues[context.name],
     )
 
 
@@ -188,6 +229,48 @@ def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | No
         pace=plan.pace,
         diagnose=plan.diagnose,
     )
+
+
+def agenda_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> AgendaWorkers | None:
+    """Build the workers of a site's agenda, if anything of its contexts can be on it."""
+    desks = [desk for home in site.homes.values() for desk in desks_of(home, dispatcher)]
+    if not desks:
+        return None
+    return AgendaWorkers(
+        site.delivery,
+        desks,
+        host=plan.host,
+        wake=site.agenda_wake,
+        ended=site.lookout.ended,
+        tally=site.tally,
+        policy=plan.consumer,
+        pace=plan.pace,
+        diagnose=plan.diagnose,
+    )
+
+
+def volatile_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> VolatileWorkers | None:
+    """Build the workers of a site's volatile queues and open those queues, if there are any."""
+    bell = Wake()
+    queues = []
+    for name, home in site.homes.items():
+        for queue, handlers in queues_of(home.binding.context.after_commits).items():
+            if queue.durable:
+                continue
+            made = VolatileQueue(
+                queue=queue,
+                takers={handler.title: taker_of(handler, dispatcher) for handler in handlers},
+                store=site.delivery,
+                host=plan.host,
+                policy=plan.consumer or ConsumerPolicy(),
+                tally=site.tally,
+                ended=site.lookout.ended,
+                bell=bell,
+                diagnose=plan.diagnose,
+            )
+            site.queues[name].host(made)
+            queues.append(made)
+    return VolatileWorkers(queues, host=plan.host, bell=bell, pace=plan.pace) if queues else None
 
 
 def _ids(plan: Plan, topic: str) -> tuple[str, ...]:

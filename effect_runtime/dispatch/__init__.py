@@ -11,6 +11,7 @@ from effect_runtime.dispatch._binding import Transaction as Transaction
 from effect_runtime.dispatch._context import Context as Context
 from effect_runtime.dispatch._dispatcher import Dispatcher
 from effect_runtime.dispatch._due import Due, DueId, HasDue, cancel_due, reschedule_due, send_later
+from effect_runtime.dispatch._due import no_due as no_due
 from effect_runtime.dispatch._enqueue import enqueue, enqueue_and_wait
 from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validator
@@ -70,6 +71,7 @@ from effect_runtime.dispatch._request import Diagnostic, MessageContext, anonymo
 from effect_runtime.dispatch._request import Principal as Principal
 from effect_runtime.dispatch._signature import Signature
 from effect_runtime.dispatch._subscription import Subscription, SubscriptionHandler, Verdict
+from effect_runtime.dispatch._subscription import patient as patient
 from effect_runtime.dispatch._territory import foreign_faults as foreign_faults
 from effect_runtime.dispatch._territory import import_modules as import_modules
 from effect_runtime.dispatch._territory import owner_of as owner_of

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from attrs import field, frozen
 
+from effect_runtime.outbox._agenda_workers import AgendaWorkers, VolatileWorkers
 from effect_runtime.outbox._breaker import Breaker, BreakerState
 from effect_runtime.outbox._consumer import Consumer, Partition
 from effect_runtime.outbox._ports import (
@@ -69,6 +70,8 @@ class Health:
 
     `backlog` counts committed events that their destinations have not accepted, no further than the limit asked for.
     `behind` is for how long the oldest of them has been due. `dead_letters` counts open ones, up to a hundred.
+    `agenda` counts what is on the agenda, `overdue` is for how long the oldest due entry of it has been so, and `stuck`
+    names the reactions of entries that this process does not know: their code was renamed or is gone.
     """
 
     gaps: tuple[Gap, ...] = ()
@@ -78,12 +81,15 @@ class Health:
     dead_letters: int = 0
     backlog: int = 0
     behind: timedelta = timedelta(0)
+    agenda: int = 0
+    overdue: timedelta = timedelta(0)
+    stuck: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
 
     @property
     def is_well(self) -> bool:
         """Tell whether nothing needs anybody's attention; a backlog alone does not."""
-        return not (self.gaps or self.paused or self.open_breakers or self.blocked or self.trouble)
+        return not (self.gaps or self.paused or self.open_breakers or self.blocked or self.stuck or self.trouble)
 
     @property
     def oldest_gap(self) -> Gap | None:
@@ -98,17 +104,22 @@ async def health(
     relay: Relay | None,
     consumer: Consumer | None,
     destinations: Sequence[str] = (),
+    workers: Sequence[AgendaWorkers | VolatileWorkers] = (),
+    reactions: Sequence[str] = (),
     limit: int = 10_000,
 ) -> Health:
     """Look at one store and the loops that this process runs on it.
 
-    The backlog is that of the relay's destinations, and of `destinations` that another process serves.
+    The backlog is that of the relay's destinations, and of `destinations` that another process serves. `reactions` are
+    those that this process knows.
     """
     letters = await store.dead_letters(state="dead", limit=_LISTED)
     breakers = {} if relay is None else relay.breakers
     trouble = () if relay is None else relay.trouble
     if consumer is not None and consumer.trouble is not None:
         trouble = (*trouble, consumer.trouble)
+    for each in workers:
+        trouble = (*trouble, *each.trouble)
     destinations = tuple(dict.fromkeys((*destinations, *breakers)))
     due = await store.next_due(destinations) if destinations else None
     return Health(
@@ -119,8 +130,16 @@ async def health(
         dead_letters=len(letters),
         backlog=await store.backlog(destinations, limit=limit) if destinations else 0,
         behind=timedelta(0) if due is None else max(timedelta(0), now - due),
+        agenda=await store.agenda_backlog(None, limit=limit),
+        overdue=await _overdue(store, reactions, now),
+        stuck=tuple(each for each in await store.agenda_reactions() if each not in reactions),
         trouble=trouble,
     )
+
+
+async def _overdue(store: DeliveryStore, reactions: Sequence[str], now: datetime) -> timedelta:
+    due = await store.next_agenda(reactions) if reactions else None
+    return timedelta(0) if due is None else max(timedelta(0), now - due)
 
 
 def _open(breakers: Mapping[str, Breaker]) -> dict[str, str]:

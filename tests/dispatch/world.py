@@ -31,7 +31,7 @@ from effect_runtime import (
     integration_event,
     operation,
 )
-from effect_runtime.dispatch import AuditEntry, Diagnostic, TransportInterpreter
+from effect_runtime.dispatch import AuditEntry, Diagnostic, Due, TransportInterpreter
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Interceptor
 from effect_runtime.outbox import RecordingInterpreter
@@ -213,6 +213,7 @@ class NotesRuntime:
     ids: Ids
     events: Events
     outbox: Outbox[NoteEvents]
+    due: Due
 
 
 @frozen
@@ -286,7 +287,7 @@ class Bench:
 
     def make(self, tx: Transaction[Any]) -> NotesRuntime:
         """Build the runtime of one unit of work."""
-        return NotesRuntime(self.notes(tx.session), self.post, tx.clock, tx.ids, tx.events, tx.outbox)
+        return NotesRuntime(self.notes(tx.session), self.post, tx.clock, tx.ids, tx.events, tx.outbox, tx.due)
 
     def make_reads(self, tx: ReadTransaction[Any]) -> NotesReads:
         """Build the runtime of one query."""

@@ -35,26 +35,46 @@ def rampage(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 def test_five_kills_break_no_promise(tmp_path: Path) -> None:
     """Five processes die by SIGKILL: nothing lost, no ghost, each effect once, in order, no row stuck, no half row."""
-    status, found = rampage(tmp_path, "--kills", "5", "--seed", "4")
+    status, found = rampage(tmp_path, "--kills", "5", "--seed", "4", "--cell", "2/2/2/2w")
     assert {name: found[name] for name in PROMISES} == KEPT, found["examples"]
-    assert (status, found["kills"], found["seed"], found["ok"]) == (0, 5, 4, True)
+    assert (status, found["kills"], found["seeds"], found["ok"]) == (0, 5, ["4"], True)
     assert found["acknowledged"] > 0
     assert found["deaths"] >= 5
 
 
+def test_processes_die_on_their_way_in_and_out_and_at_dead_letters(tmp_path: Path) -> None:
+    """One dies migrating, one draining, one while it moves a dead letter, all on one file: no promise is broken."""
+    status, found = rampage(
+        tmp_path, "--kills", "3", "--seed", "5", "--cell", "1/1/1/1w", "--points", "F14,F15,F16", "--sick", "0.3"
+    )
+    assert {name: found[name] for name in PROMISES} == KEPT, found["examples"]
+    assert (status, found["points"]["F15"], found["deaths"] >= 3, found["letters"] > 0) == (0, 1, True, True)
+
+
+def test_a_stopped_process_a_full_disk_and_a_wrong_clock_break_no_promise(tmp_path: Path) -> None:
+    """A relay outlives its lease and is fenced off, a process has no space, another one a clock ten minutes off."""
+    status, found = rampage(
+        tmp_path, "--kills", "2", "--seed", "3", "--cell", "1/2/1/2", "--points", "stop:F8,disk,clock,F8,F3"
+    )
+    assert {name: found[name] for name in PROMISES} == KEPT, found["examples"]
+    assert (status, found["dealt"]["kills"]) == (0, 2)
+
+
 @pytest.mark.parametrize(
-    ("sabotage", "point", "broken"),
+    ("sabotage", "options", "broken"),
     [
-        ("drop-inbox", "F13", ("effects",)),
-        ("ack-early", "F11", ("lost",)),
-        ("publish-before-commit", "F2", ("ghosts", "effects")),  # which of them: whether the customer asked again
-        ("mark-before-publish", "F7", ("lost",)),
+        ("drop-inbox", "--points F13", ("effects",)),
+        ("ack-early", "--points F11", ("lost",)),
+        ("publish-before-commit", "--points F2", ("ghosts", "effects")),  # which: whether the customer asked again
+        ("mark-before-publish", "--points F7", ("lost",)),
+        ("drop-fence", "--points stop:F8,stop:F8,F8 --accounts 3 --sick 0", ("lost",)),
+        ("bury-late", "--points F14 --sick 0.5", ("lost",)),
     ],
 )
-def test_a_broken_library_is_found_out(tmp_path: Path, sabotage: str, point: str, broken: tuple[str, ...]) -> None:
-    """Without its inbox, or acknowledging, publishing or marking in the wrong order, the run fails and says how."""
-    status, found = rampage(
-        tmp_path, "--kills", "2", "--seed", "2", "--points", point, "--patience", "3", "--sabotage", sabotage
-    )
+def test_a_broken_library_is_found_out(tmp_path: Path, sabotage: str, options: str, broken: tuple[str, ...]) -> None:
+    """Without its inbox or its fence, or acting in the wrong order, the run fails and says how."""
+    cell = "1/3/1/1" if sabotage == "drop-fence" else "2/2/2/2w"
+    arguments = ("--kills", "2", "--seed", "2", "--cell", cell, "--patience", "3", *options.split())
+    status, found = rampage(tmp_path, *arguments, "--sabotage", sabotage)
     assert (status, found["ok"], found["sabotage"]) == (1, False, sabotage)
     assert sum(found[name] for name in broken) > 0, found

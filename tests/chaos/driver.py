@@ -1,4 +1,4 @@
-"""One run: customers pay without pause, processes die as planned, then all comes to rest and is judged.
+"""One round: customers pay without pause, blows fall as planned, then all comes to rest and is judged.
 
 The driver's ledger is the only witness of what callers were told.
 """
@@ -9,39 +9,46 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from random import Random
-from typing import Final, final
+from typing import Final
 
-from anyio import create_task_group, fail_after, move_on_after, sleep
-from attrs import define, field, frozen
+from anyio import CancelScope, create_task_group, fail_after, sleep
+from anyio.abc import TaskGroup
+from attrs import Factory, field, frozen
 
+from tests.chaos.blows import Blows
+from tests.chaos.customers import Customers
 from tests.chaos.failpoints import POINTS
-from tests.chaos.fleet import Fleet, fleet
+from tests.chaos.fleet import Fleet, Order, fleet
 from tests.chaos.ledger import Ledger, Line, read_ledger
 from tests.chaos.oracle import Verdict, arrived, gather, judge, progress, stuck_rows
-from tests.chaos.plan import ALL, RANDOM, ROLES, Kill, planned
-from tests.chaos.worker import Role
+from tests.chaos.plan import Blow, Cell, Kill, planned
 
-CUSTOMERS: Final = 8
-WAVE: Final = 25
+CUSTOMERS: Final = 6
+WAVE: Final = 20
 """Kills between two pauses in which the system must recover under load."""
-ACCOUNTS: Final = 60
 HANGS: Final = 240.0
-"""Seconds, beside ten for each kill, after which a run is taken to hang."""
-OBEDIENCE: Final = 20.0
-"""Seconds within which a worker must come to the point that it was told to die at."""
+"""Seconds, beside ten for each kill, after which a round is taken to hang."""
 DRAIN: Final = 30.0
 """Seconds that a worker may take to leave."""
+CALM: Final = 0.5
+"""Seconds without any change after which nothing is taken to move any more."""
 
 
 @frozen(kw_only=True)
 class Settings:
-    """What is to be done. `points` narrows the plan; `patience`: seconds until what does not come to rest is stuck."""
+    """What is to be done in one round.
+
+    `points` narrows the plan; the fewer `accounts`, the more each is paid into; `sick` is the share of payments that
+    become dead letters; `patience`: seconds until what does not come to rest is stuck.
+    """
 
     kills: int
     seed: int
+    cell: Cell = field(factory=Cell)
     points: Sequence[str] = ()
     sabotage: str | None = None
+    accounts: int = 40
+    sick: float = 0.06
     patience: float = 60.0
 
 
@@ -49,106 +56,110 @@ class Settings:
 class Counts:
     """How much has happened, by the ledger.
 
-    `received` counts messages that came to a subscription, `duplicates` those that had come before: allowed, absorbed.
-    `handled` counts the runs of handlers, also those whose transaction died with them. `deaths` counts processes,
-    `points` where they died: "outside" is from outside, at a random moment.
+    `unavailable`: how often a customer was asked to come again. `received` counts messages that came to a
+    subscription, `duplicates` those that had come before: allowed, absorbed.
+    `handled` counts the runs of handlers, also those whose transaction died with them. `stale`: settlements of relays
+    whose lanes had been lent on, refused. `letters`: dead letters that were cured and replayed. `deaths` counts
+    processes, `points` where they died: "outside" is from outside, at a random moment.
     """
 
     acknowledged: int
     unknown: int
     refused: int
+    unavailable: int
     received: int
     duplicates: int
     handled: int
+    stale: int
+    letters: int
     deaths: int
+    engines: Mapping[str, int]
     points: Mapping[str, int]
 
 
 @frozen(kw_only=True)
 class Result:
-    """What a run has shown. `missed`: orders to die at a point that was not reached in time, killed from outside.
+    """What a round has shown. `missed`: orders to die at a point that was not reached in time, killed from outside.
 
-    `recovery`: for each wave, the seconds from its last kill, the load going on, until every payment acknowledged by
-    then had come all the way. `quiet`: seconds from the last answer to a customer until nothing moved any more.
+    `dealt`: what fell on the fleet beside the kills. `recovery`: for each wave, the seconds from its last blow, the
+    load going on, until every payment acknowledged by then had come all the way. `quiet`: seconds from the last answer
+    to a customer until nothing moved any more.
     """
 
     settings: Settings
     verdict: Verdict
     recovery: tuple[float, ...]
     counts: Counts
+    dealt: Mapping[str, int]
     missed: int
     quiet: float
     seconds: float
 
-
-@final
-@define(eq=False)
-class Customers:
-    """The load: payments one after the other, each under an id of its own, asked again until its fate is known.
-
-    One in eight gives up when it is left without an answer: whatever became of it must be whole.
-    """
-
-    fleet: Fleet
-    ledger: Ledger
-    seed: int
-    closed: bool = False
-    acknowledged: list[str] = field(factory=list)
-    trouble: list[str] = field(factory=list)
-
-    async def pay(self, number: int) -> None:
-        """Be one customer until the shop is closed."""
-        chance = Random(f"customer {self.seed} {number}")
-        count = 0
-        while not self.closed:
-            count += 1
-            await self._pay_once(f"{number}-{count}", chance)
-            await sleep(chance.expovariate(20))
-
-    async def _pay_once(self, payment: str, chance: Random) -> None:
-        # A few accounts take most of the payments: keys with a queue and keys without.
-        account = f"account-{int(ACCOUNTS * chance.random() ** 2)}"
-        refused, gives_up = chance.random() < 0.1, chance.random() < 0.125
-        while True:
-            worker = await self.fleet.door(chance)
-            reply = await worker.ask(payment, account, refused=refused)
-            if reply is not None and "again" not in reply:
-                break
-            if gives_up:
-                self.ledger.write("unknown", payment=payment)
-                return
-        if "defect" in reply:
-            self.trouble.append(f"{payment} was answered {reply['defect']}")
-        elif reply.get("refused"):
-            self.ledger.write("refused", payment=payment)
-        else:
-            self.ledger.write("acknowledged", payment=payment, number=reply["number"])
-            self.acknowledged.append(payment)
-        if chance.random() < 0.1:
-            await self._ask_again(payment, account, refused, reply, chance)
-
-    async def _ask_again(self, payment: str, account: str, refused: bool, told: object, chance: Random) -> None:
-        """Ask for what is known already: the answer must be the same."""
-        reply = await (await self.fleet.door(chance)).ask(payment, account, refused=refused)
-        if reply is not None and "again" not in reply and reply != told:
-            self.trouble.append(f"{payment} was answered {told}, then {reply}")
+    is_clean: bool = field(init=False, default=Factory(lambda self: self.verdict == Verdict(), takes_self=True))
 
 
-async def execute(plan: Sequence[Kill], fleet: Fleet) -> int:
-    """Kill as planned, the roles side by side; return how many orders came to nothing and were made up for."""
-    missed = 0
+async def play(settings: Settings, folder: Path) -> Result:
+    """Play one round in an empty folder; raises `TimeoutError` if it hangs."""
+    began = time.monotonic()
+    ledger = Ledger(folder, "driver")
+    order = Order(cell=settings.cell, folder=folder, seed=settings.seed, sabotage=settings.sabotage)
+    with fail_after(HANGS + 10 * settings.kills):
+        async with fleet(order, ledger) as found, create_task_group() as group:
+            customers = Customers(found, ledger, settings.seed, settings.accounts, settings.sick)
+            blows = Blows(found)
+            operator = _started(group, customers)
+            recovery = await _under_load(settings, folder, blows, customers)
+            quiet = await _rested(settings, folder, found)
+            operator.cancel()
+            await found.end(within=DRAIN)
+    ledger.close()
+    lines = tuple(read_ledger(folder))
+    trouble = (*found.trouble, *customers.trouble, *healthy_letters(lines))
+    return Result(
+        settings=settings,
+        verdict=judge(gather(folder, trouble=trouble)),
+        recovery=recovery,
+        counts=counted(lines),
+        dealt=dict(blows.dealt),
+        missed=blows.missed,
+        quiet=round(quiet, 3),
+        seconds=round(time.monotonic() - began, 1),
+    )
 
-    async def of_one_role(role: Role) -> None:
-        nonlocal missed
-        for kill in plan:
-            if kill.role == role:
-                await sleep(kill.pause.total_seconds())
-                missed += not await _killed(kill, fleet)
 
+def _started(group: TaskGroup, customers: Customers) -> CancelScope:
+    scope = CancelScope()
+
+    async def operate() -> None:
+        with scope:
+            await customers.operate()
+
+    group.start_soon(operate)
+    return scope
+
+
+async def _under_load(settings: Settings, folder: Path, blows: Blows, customers: Customers) -> tuple[float, ...]:
+    """Strike wave after wave while customers pay; return when the last of them knows what became of his payment."""
+    recovery: list[float] = []
+    plan = planned(settings.seed, settings.kills, settings.cell, settings.points)
     async with create_task_group() as group:
-        for role in ROLES:
-            group.start_soon(of_one_role, role)
-    return missed
+        for number in range(CUSTOMERS):
+            group.start_soon(customers.pay, number)
+        for wave in waves(plan):
+            await blows.deal(wave)
+            recovery.append(await recovered(customers, folder, within=settings.patience))
+        customers.closed = True
+    return tuple(recovery)
+
+
+def waves(plan: Sequence[Blow]) -> Sequence[Sequence[Blow]]:
+    """Cut a plan behind every `WAVE`th kill."""
+    found: list[list[Blow]] = [[]]
+    for blow in plan:
+        if sum(isinstance(each, Kill) for each in found[-1]) == WAVE:
+            found.append([])
+        found[-1].append(blow)
+    return found
 
 
 async def recovered(customers: Customers, folder: Path, *, within: float) -> float:
@@ -159,22 +170,10 @@ async def recovered(customers: Customers, folder: Path, *, within: float) -> flo
     return round(time.monotonic() - began, 2)
 
 
-async def _killed(kill: Kill, fleet: Fleet) -> bool:
-    """Carry one kill out; False if the worker did not come to its point and was killed from outside."""
-    if kill.point in (RANDOM, ALL):
-        worker = await fleet.alive(kill.role)
-        for each in list(fleet.workers.values()) if kill.point == ALL else [worker]:
-            each.kill()
-        await worker.gone.wait()
-        return True
-    worker = await fleet.ready(kill.role)
-    await worker.order(kill.point, kill.nth, int(kill.delay.total_seconds() * 1_000_000))
-    with move_on_after(OBEDIENCE):
-        await worker.gone.wait()
-        return True
-    worker.kill()
-    await worker.gone.wait()
-    return False
+async def _rested(settings: Settings, folder: Path, fleet: Fleet) -> float:
+    for slot in settings.cell.slots:
+        await fleet.ready(slot)
+    return await at_rest(folder, within=settings.patience)
 
 
 async def at_rest(folder: Path, *, within: float) -> float:
@@ -186,55 +185,19 @@ async def at_rest(folder: Path, *, within: float) -> float:
         now = (progress(folder), stuck_rows(folder))
         if now != seen:
             seen, since = now, time.monotonic()
-        elif not now[1] and time.monotonic() - since > 0.75:
+        elif not now[1] and time.monotonic() - since > CALM:
             break
         await sleep(0.1)
     return since - began
 
 
-@define
-class _Waves:
-    missed: int = 0
-    recovery: list[float] = field(factory=list)
-
-
-async def rampage(settings: Settings, folder: Path) -> Result:
-    """Do one run in an empty folder; raises `TimeoutError` if it hangs."""
-    began = time.monotonic()
-    ledger = Ledger(folder, "driver")
-    with fail_after(HANGS + 10 * settings.kills):
-        async with fleet(folder, ledger, settings.seed, settings.sabotage) as found:
-            customers = Customers(found, ledger, settings.seed)
-            waves = await _under_load(settings, folder, found, customers)
-            for role in ROLES:
-                await found.ready(role)
-            quiet = await at_rest(folder, within=settings.patience)
-            await found.end(within=DRAIN)
-    ledger.close()
-    lines = tuple(read_ledger(folder))
-    return Result(
-        settings=settings,
-        verdict=judge(gather(folder, trouble=(*found.trouble, *customers.trouble))),
-        recovery=tuple(waves.recovery),
-        counts=counted(lines),
-        missed=waves.missed,
-        quiet=round(quiet, 3),
-        seconds=round(time.monotonic() - began, 1),
+def healthy_letters(lines: Sequence[Line]) -> tuple[str, ...]:
+    """Name the events that became dead letters though nothing was wrong with them."""
+    return tuple(
+        f"{line['payment']} was well and became a dead letter: {line['cause']}"
+        for line in lines
+        if line["kind"] == "mended" and not line["sick"]
     )
-
-
-async def _under_load(settings: Settings, folder: Path, fleet: Fleet, customers: Customers) -> _Waves:
-    """Kill wave after wave while customers pay; return when the last of them knows what became of his payment."""
-    waves = _Waves()
-    plan = planned(settings.seed, settings.kills, settings.points)
-    async with create_task_group() as group:
-        for number in range(CUSTOMERS):
-            group.start_soon(customers.pay, number)
-        for first in range(0, len(plan), WAVE):
-            waves.missed += await execute(plan[first : first + WAVE], fleet)
-            waves.recovery.append(await recovered(customers, folder, within=settings.patience))
-        customers.closed = True
-    return waves
 
 
 def counted(lines: Sequence[Line]) -> Counts:
@@ -247,9 +210,13 @@ def counted(lines: Sequence[Line]) -> Counts:
         acknowledged=kinds["acknowledged"],
         unknown=kinds["unknown"],
         refused=kinds["refused"],
+        unavailable=kinds["again"],
         received=kinds["received"],
         duplicates=kinds["received"] - len(messages),
         handled=kinds["handled"],
+        stale=sum(line["count"] for line in lines if line["kind"] == "stale"),
+        letters=kinds["mended"],
         deaths=kinds["killed"],
+        engines=dict(Counter(line["engine"] for line in lines if line["kind"] == "killed")),
         points={point: points[point] for point in (*POINTS, "outside") if points[point]},
     )

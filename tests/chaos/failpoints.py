@@ -1,6 +1,6 @@
-"""Named points at which a worker kills itself, when it has been told to.
+"""Named points at which a worker kills or stops itself, when it has been told to.
 
-Knows how to die: no clean-up, no goodbye. Where the points lie is said in `wounds`, `shop` and `wire`.
+Knows how to die: no clean-up, no goodbye. Where the points lie is said in `wounds`, `worker` and `wire`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from threading import Thread
 from types import MappingProxyType
@@ -33,42 +33,74 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "F11": "after the inbox row, before the handler's work",
         "F12": "after the handler's row, before its commit",
         "F13": "after the handler's commit, before the acknowledgement",
+        "F14": "while an event becomes a dead letter, or is replayed",
+        "F15": "while it drains on its way out",
+        "F16": "while it migrates a file",
     }
 )
+
+
+DRAINING: Final = "F15"
+MIGRATING: Final = "F16"
 
 
 @final
 @frozen
 class Order:
-    """Die at the `nth` time that `point` is passed; `delay` later, with the process going on meanwhile."""
+    """Die at the `nth` time that `point` is passed; `delay` later, with the process going on meanwhile.
+
+    With `stops` the process does not die there: it is stopped until somebody lets it go on.
+    """
 
     point: str
     nth: int = 1
     delay: timedelta = timedelta(0)
+    stops: bool = False
 
 
 class Failpoints:
     """The points of one process, and the order that it has been given. Passing a point without an order is free."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, stopping: Callable[[], None] = lambda: None) -> None:
         self._ledger = ledger
+        self._stopping = stopping
         self._order: Order | None = None
         self._passed = 0
+        self._leaving = False
+        self._dying = False
 
     def arm(self, order: Order) -> None:
         """Take an order; a former one is forgotten."""
         self._order, self._passed = order, 0
 
+    def leave(self) -> None:
+        """Say that the process drains: from now on it passes F15 wherever it passes another point."""
+        self._leaving = True
+
     def passed(self, point: str) -> None:
         """Say that the process is at `point`: it may not return."""
         order = self._order
-        if order is None or order.point != point:
+        if order is None or order.point not in (point, DRAINING if self._leaving else point):
             return
         self._passed += 1
-        if self._passed < order.nth:
-            return
+        if self._passed >= order.nth:
+            self._obey(order)
+
+    def left(self) -> None:
+        """Say that the process has drained: who was to die meanwhile, and did not, dies now."""
+        if self._dying or (self._order is not None and self._order.point == DRAINING):
+            self._obey(Order(DRAINING))
+
+    def _obey(self, order: Order) -> None:
         self._order = None
-        self._ledger.write("dying", point=point)
+        if order.stops:
+            self._ledger.write("stopping", point=order.point)
+            self._stopping()
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        if not self._dying:
+            self._ledger.write("dying", point=order.point)
+        self._dying = True
         if order.delay:
             Thread(target=_die, args=(order.delay,), daemon=True).start()
         else:

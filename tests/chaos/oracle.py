@@ -139,28 +139,39 @@ _STUCK: Final = (
 
 
 def stuck_rows(folder: Path) -> tuple[str, ...]:
-    """Return every row that waits for something, in both files."""
+    """Return every row that waits for something, in every file."""
     found: list[str] = []
-    for name in ("till.db", "book.db"):
-        with closing(_open(folder / name)) as file:
+    for path in sorted(folder.glob("*.db")):
+        with closing(_open(path)) as file:
             for what, statement in _STUCK:
-                found += [f"{name} {what} {row[0]}" for row in file.execute(statement)]
+                found += [f"{path.name} {what} {row[0]}" for row in file.execute(statement)]
     return tuple(found)
 
 
 def progress(folder: Path) -> tuple[int, ...]:
     """Return how many rows there are of each kind: while it changes, something is going on."""
     counts: list[int] = []
-    for name, tables in (("till.db", ("payment", "receipt", "er_inbox")), ("book.db", ("posting", "er_inbox"))):
-        with closing(_open(folder / name)) as file:
+    for path, tables in ((_till(folder), ("payment", "receipt", "er_inbox")), (_book(folder), ("posting", "er_inbox"))):
+        with closing(_open(path)) as file:
             counts += [file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
     return tuple(counts)
 
 
 def arrived(folder: Path) -> frozenset[str]:
     """Return the payments that have come all the way, to their receipt."""
-    with closing(_open(folder / "till.db")) as till:
+    with closing(_open(_till(folder))) as till:
         return frozenset(payment for (payment,) in till.execute("SELECT payment FROM receipt"))
+
+
+def _till(folder: Path) -> Path:
+    """Return the till's file: its own, or the one that both contexts share."""
+    shared = folder / "shop.db"
+    return shared if shared.exists() else folder / "till.db"
+
+
+def _book(folder: Path) -> Path:
+    shared = folder / "shop.db"
+    return shared if shared.exists() else folder / "book.db"
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -170,9 +181,9 @@ def _open(path: Path) -> sqlite3.Connection:
 def gather(folder: Path, *, trouble: Sequence[str]) -> Evidence:
     """Read the files and the ledger. Nobody may be writing any more."""
     lines = tuple(read_ledger(folder))
-    with closing(_open(folder / "till.db")) as till, closing(_open(folder / "book.db")) as book:
+    with closing(_open(_till(folder))) as till, closing(_open(_book(folder))) as book:
         paid, posted = "SELECT id, account, number FROM payment", "SELECT payment, account, number FROM posting"
-        hops = (_hop("posting", till, paid, book, lines), _hop("receipt", book, posted, till, lines))
+        hops = (_hop("posting", "till", till, paid, book, lines), _hop("receipt", "book", book, posted, till, lines))
     return Evidence(
         hops=hops,
         acknowledged=tuple((line["payment"], line["number"]) for line in lines if line["kind"] == "acknowledged"),
@@ -182,12 +193,15 @@ def gather(folder: Path, *, trouble: Sequence[str]) -> Evidence:
     )
 
 
-def _hop(name: str, near: sqlite3.Connection, business: str, far: sqlite3.Connection, lines: Sequence[Line]) -> Hop:
+def _hop(
+    name: str, topic: str, near: sqlite3.Connection, business: str, far: sqlite3.Connection, lines: Sequence[Line]
+) -> Hop:
     effects = far.execute(f"SELECT payment, account, number, count FROM {name} ORDER BY position")
+    outbox = near.execute("SELECT key, sequence FROM er_outbox WHERE topic = ?", (topic,))
     return Hop(
         name=name,
         committed=tuple(Committed(*row) for row in near.execute(business)),
-        outbox=tuple((key, sequence) for key, sequence in near.execute("SELECT key, sequence FROM er_outbox")),
+        outbox=tuple((key, sequence) for key, sequence in outbox),
         handled=frozenset(line["payment"] for line in lines if line["kind"] == "handled" and line["hop"] == name),
         effects=tuple(Effect(*row) for row in effects),
     )

@@ -1,4 +1,4 @@
-"""What a run prints and writes: sentences for people, one line of JSON for machines, a file for the docs."""
+"""What a run prints and writes: sentences for people, a file for the docs, and the page that quotes it."""
 
 from __future__ import annotations
 
@@ -9,70 +9,61 @@ import sqlite3
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
-from typing import Any, Final
+from shutil import which
+from typing import Final
 
-from attrs import asdict, fields
-
-from tests.chaos.driver import Result
 from tests.chaos.failpoints import POINTS
 from tests.chaos.fleet import ROOT
-from tests.chaos.oracle import Verdict
+from tests.chaos.rounds import PROMISES, Record
 
 RESULTS: Final = ROOT / "benchmarks" / "results"
+RESULT: Final = RESULTS / "kills-sqlite.json"
 PAGE: Final = ROOT / "docs" / "concepts" / "reliability.md"
 BEGIN: Final = "<!-- results: python -m tests.chaos --write -->"
 END: Final = "<!-- end of results -->"
-SHOWN: Final = 5
 
 
-def row(result: Result) -> dict[str, Any]:
-    """Give the line that machines read: counts, and up to a few examples of what is wrong."""
-    wrong = {name: list(found) for name, found in asdict(result.verdict).items()}
-    return {
-        "kills": result.settings.kills,
-        "seed": result.settings.seed,
-        **{name: len(found) for name, found in wrong.items()},
-        "recovery": max(result.recovery, default=0.0),
-        "recoveries": list(result.recovery),
-        "quiet": result.quiet,
-        "seconds": result.seconds,
-        "missed": result.missed,
-        **asdict(result.counts),
-        "sabotage": result.settings.sabotage,
-        "ok": is_clean(result),
-        "examples": {name: found[:SHOWN] for name, found in wrong.items() if found},
-    }
+def told(record: Record) -> str:
+    """Tell a run in a few lines, with examples of what is wrong."""
+    examples = [
+        f"seed {seed}: {promise}: {example}"
+        for seed, broken in record["examples"].items()
+        for promise, found in broken.items()
+        for example in found
+    ]
+    return "\n".join((summary(record), *examples, "nothing is wrong" if record["ok"] else "PROMISES BROKEN"))
 
 
-def is_clean(result: Result) -> bool:
-    """Tell whether nothing at all is wrong."""
-    return not any(asdict(result.verdict).values())
+def told_round(record: Record) -> str:
+    """Tell a round in one line."""
+    wrong = [f"{name} {record[name]}" for name in PROMISES if record[name]]
+    return (
+        f"round {record['seed']}: {record['kills']} kills on {record['cell']} in {record['seconds']:g} s, "
+        f"{record['stale']} stale, recovered in {max(record['recoveries']):g} s: {', '.join(wrong) or 'clean'}"
+    )
 
 
-def told(result: Result) -> str:
-    """Tell a run in a few lines."""
-    verdict = asdict(result.verdict)
-    examples = [f"{name}: {example}" for name, found in verdict.items() for example in found[:SHOWN]]
-    return "\n".join((summary(row(result)), *examples, "nothing is wrong" if is_clean(result) else "PROMISES BROKEN"))
-
-
-def summary(record: dict[str, Any]) -> str:
-    """Tell the figures of a run, from its line or its result file."""
-    waves = record["recoveries"]
+def summary(record: Record) -> str:
+    """Tell the figures of a run, from its rounds added up or from its result file."""
+    dealt, recovery = record["dealt"], record["recovery"]
     lines = [
-        f"{record['kills']} kills with seed {record['seed']} in {record['seconds']:g} s: "
-        f"{record['deaths']} processes died",
-        *(f"  {point:<8} {count:>4}  {_place(point)}" for point, count in record["points"].items()),
+        f"{record['kills']} kills in {record['rounds']} rounds on {len(record['cells'])} shapes of the shop, "
+        f"seeds {', '.join(record['seeds'])}, in {record['seconds']:g} s: {record['deaths']} processes died",
+        *(f"  {point:<8} {count:>5}  {_place(point)}" for point, count in record["points"].items()),
         f"{record['missed']} orders to die were not carried out in time and replaced by a kill from outside",
+        f"{dealt.get('stops', 0)} processes stopped for longer than their leases, {dealt.get('full disks', 0)} times no"
+        f" space, {dealt.get('clock steps', 0)} clocks set by ten minutes",
         f"{record['acknowledged']} payments acknowledged, {record['refused']} refused, "
-        f"{record['unknown']} given up unanswered",
+        f"{record['unknown']} given up unanswered; {record['unavailable']} times asked to come again",
         f"{record['received']} messages received, {record['duplicates']} of them again; "
         f"handlers ran {record['handled']} times",
-        f"recovered under load {len(waves)} times: median {median(waves):g} s, worst {max(waves):g} s; "
-        f"quiet {record['quiet']:g} s after the load",
-        "  ".join(f"{field.name} {record[field.name]}" for field in fields(Verdict)),
+        f"{record['stale']} settlements came too late and were refused; {record['letters']} dead letters were replayed",
+        f"recovered under load {recovery['waves']} times: median {recovery['median']:g} s, "
+        f"worst {recovery['worst']:g} s; quiet {record['quiet']:g} s after the load at worst",
+        "  ".join(f"{name} {record[name]}" for name in PROMISES),
     ]
+    if record["bound"] is not None:
+        lines.append(f"fewer than {record['bound']:.2%} of such kills do harm, with a confidence of 95 %")
     return "\n".join(lines)
 
 
@@ -80,38 +71,39 @@ def _place(point: str) -> str:
     return POINTS.get(point, "from outside, at any moment")
 
 
-def write(result: Result) -> Path:
+def commit() -> str:
+    """Return what is being tested: the commit, with a plus sign when library or test differ from it, or "unknown"."""
+    if which("git") is None:
+        return "unknown"
+    changed = _git("status", "--porcelain", "--", "effect_runtime", "tests/chaos")
+    return _git("rev-parse", "HEAD") + ("+" if changed else "")
+
+
+def write(record: Record) -> Path:
     """Write the result file that the docs quote; a former one is replaced."""
-    record = row(result) | {
-        "commit": _git("rev-parse", "HEAD"),
-        "clean": not _git("status", "--porcelain", "--", "effect_runtime", "tests/chaos"),
+    machine = {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "cores": os.cpu_count(),
     }
-    path = RESULTS / f"kills-sqlite-{result.settings.kills}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    RESULT.write_text(json.dumps(record | machine, indent=1) + "\n")
     write_page()
-    return path
+    return RESULT
 
 
 def quoted() -> str:
-    """Give what the page says between its two marks: every result file, the smallest run first."""
-    records = [json.loads(path.read_text()) for path in RESULTS.glob("kills-sqlite-*.json")]
-    return "\n\n".join(_quote(record) for record in sorted(records, key=lambda record: int(record["kills"])))
-
-
-def _quote(record: dict[str, Any]) -> str:
+    """Give what the page says between its two marks."""
+    record = json.loads(RESULT.read_text())
     where = (
-        f"`benchmarks/results/kills-sqlite-{record['kills']}.json`: {record['cores']} cores, "
-        f"Python {record['python']}, SQLite {record['sqlite']}, at {record['commit'][:10]}."
+        f"`benchmarks/results/{RESULT.name}`: {record['cores']} cores, Python {record['python']}, "
+        f"SQLite {record['sqlite']}, at {', '.join(each[:10] for each in record['commits'])}."
     )
     return f"{where}\n\n```text\n{summary(record)}\n```"
 
 
 def write_page(page: Path = PAGE) -> None:
-    """Replace what stands between the two marks of the page by what the result files say."""
+    """Replace what stands between the two marks of the page by what the result file says."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{quoted()}\n{END}{after}")

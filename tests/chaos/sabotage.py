@@ -18,7 +18,7 @@ from attrs import define, evolve, frozen
 from effect_runtime.dispatch import Ledger as Commit
 from effect_runtime.integration import Envelope, Features, Message, Receive, Transport, encode_message
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox import Address, InboxState
+from effect_runtime.outbox import Address, DeadLetter, InboxState, Settlement
 from tests.chaos.wounds import Passing
 
 SABOTAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -27,21 +27,28 @@ SABOTAGES: Final[Mapping[str, str]] = MappingProxyType(
         "ack-early": "a message is acknowledged before it is handled",
         "publish-before-commit": "events are published before their commit",
         "mark-before-publish": "an event is recorded as accepted before it is published",
+        "drop-fence": "a settlement counts although its lane has been lent on",
+        "bury-late": "an event is acknowledged before its dead letter is stored",
     }
 )
 
 LATER: Final = 0.4
-"""Seconds that a hasty wire keeps what it has said it is done with."""
+"""Seconds that a hasty wire or store keeps what it has said it is done with."""
 
 
 @final
 @frozen
 class SabotagedStore:
-    """A store whose units forget their inbox, or run `before` each commit of a command."""
+    """A store whose units forget their inbox, or run `before` each commit of a command; or one without a fence.
+
+    `late`: dead letters are stored when their events have long been acknowledged.
+    """
 
     store: Any
     forgets: bool = False
     before: Callable[[Sequence[Envelope]], Awaitable[None]] | None = None
+    unfenced: bool = False
+    late: bool = False
 
     @property
     def name(self) -> str:
@@ -52,11 +59,17 @@ class SabotagedStore:
     @asynccontextmanager
     async def opened(self, host: Host) -> AsyncIterator[Any]:
         """Open the store."""
-        async with self.store.opened(host) as opened:
-            yield Passing(opened, unit=lambda **kind: self._unit(opened, **kind))
+        async with self.store.opened(host) as opened, create_task_group() as group:
+
+            async def settle(settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
+                stale: tuple[Settlement, ...] = await opened.settle(settlements)
+                return await _forced(opened, stale) if self.unfenced else stale
+
+            yield Passing(opened, unit=lambda **kind: self._unit(opened, group, **kind), settle=settle)
+            group.cancel_scope.cancel()
 
     @asynccontextmanager
-    async def _unit(self, opened: Any, **kind: Any) -> AsyncIterator[Any]:
+    async def _unit(self, opened: Any, group: TaskGroup, **kind: Any) -> AsyncIterator[Any]:
         async with opened.unit(**kind) as unit:
 
             async def commit(ledger: Commit) -> tuple[Envelope, ...]:
@@ -65,8 +78,33 @@ class SabotagedStore:
                 events: tuple[Envelope, ...] = await unit.commit(ledger)
                 return events
 
-            inbox = Passing(unit.inbox, state=_forgetful, settled=_forgotten) if self.forgets else unit.inbox
-            yield Passing(unit, commit=commit, inbox=inbox)
+            async def bury(letter: DeadLetter) -> None:
+                group.start_soon(_buried_later, opened, letter)
+
+            replaced: dict[str, Any] = {"state": _forgetful, "settled": _forgotten} if self.forgets else {}
+            if self.late:
+                replaced["bury"] = bury
+            yield Passing(unit, commit=commit, inbox=Passing(unit.inbox, **replaced))
+
+
+async def _forced(opened: Any, stale: Sequence[Settlement]) -> tuple[Settlement, ...]:
+    """Count what stale settlements say was accepted, as if nobody had borrowed their lanes since."""
+    async with opened.unit() as unit:
+        for each in stale:
+            await unit.session.execute(
+                "UPDATE er_lane SET last = last + ? WHERE destination = ? AND topic = ? AND key = ?",
+                (each.accepted, each.lane.destination, each.lane.topic, each.lane.key),
+            )
+        await unit.commit(Commit())
+    return ()
+
+
+async def _buried_later(opened: Any, letter: DeadLetter) -> None:
+    await sleep(LATER)
+    async with opened.unit() as unit:
+        await unit.begin()
+        await unit.inbox.bury(letter)
+        await unit.commit(Commit())
 
 
 async def _forgetful(address: Address) -> InboxState:
@@ -162,6 +200,10 @@ def sabotaged_store(store: Any, sabotage: str | None, wire: Transport) -> Any:
             return SabotagedStore(store, forgets=True)
         case "publish-before-commit":
             return SabotagedStore(store, before=send)
+        case "drop-fence":
+            return SabotagedStore(store, unfenced=True)
+        case "bury-late":
+            return SabotagedStore(store, late=True)
         case _:
             return store
 

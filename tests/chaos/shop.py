@@ -1,7 +1,7 @@
 """The system under test: a till that takes payments, and a book that posts them and tells the till so.
 
-Two contexts on two files, two hops: payment -> posting -> receipt. Each hop's row counts how often it was applied, and
-each handler says in the ledger outside that it ran.
+Two contexts on two files or one, two hops: payment -> posting -> receipt. Each hop's row counts how often it was
+applied, and each handler says in the ledger outside that it ran.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NewType, Protocol, TypeAlias
 from attrs import frozen
 
 from effect_runtime import A, Context, Do, E, Eff, Outbox, Refused, Topic, guard, integration_event, publish
+from tests.chaos.cures import Sickness
 
 PaymentId = NewType("PaymentId", str)
 Account = NewType("Account", str)
@@ -36,6 +37,7 @@ class PaymentTaken(TillEvents):
     account: Account
     payment: PaymentId
     number: int
+    sickness: Sickness = Sickness.NONE
 
 
 @frozen
@@ -74,6 +76,10 @@ class Diary(Protocol):
         """Say that a handler is running."""
         ...
 
+    def is_cured(self, payment: PaymentId) -> Eff[bool]:
+        """Tell whether a sick payment has been cured."""
+        ...
+
 
 @frozen
 class TillRuntime:
@@ -102,11 +108,15 @@ Book: TypeAlias = Do[A, E, BookRuntime]
 
 @frozen
 class TakePayment:
-    """Take a payment; a `refused` one fails when all has been written and published, and must leave nothing."""
+    """Take a payment; a `refused` one fails when all has been written and published, and must leave nothing.
+
+    A sick one is taken as any other; what follows is a dead letter until it is cured.
+    """
 
     payment: PaymentId
     account: Account
     refused: bool = False
+    sickness: Sickness = Sickness.NONE
 
 
 @frozen
@@ -121,7 +131,7 @@ def take_payment(command: TakePayment) -> Till[int, PaymentRefused]:
     """Write the payment and tell of it."""
     rt = yield from till.runtime
     number = yield from rt.payments.add(command.payment, command.account)
-    yield from publish(PaymentTaken(command.account, command.payment, number))
+    yield from publish(PaymentTaken(command.account, command.payment, number, command.sickness))
     yield from guard(not command.refused, PaymentRefused(command.payment))
     return number
 
@@ -133,13 +143,22 @@ class PostPayment:
     taken: PaymentTaken
 
 
+@frozen
+class PaymentSick:
+    """The payment cannot be posted before it is cured."""
+
+    payment: PaymentId
+
+
 @book.command(access="internal")
-def post_payment(command: PostPayment) -> Book[None]:
+def post_payment(command: PostPayment) -> Book[None, PaymentSick]:
     """Post it and tell of it, in the transaction of the inbox row."""
     rt = yield from book.runtime
     taken = command.taken
     yield from rt.diary.note("posting", taken)
     yield from rt.postings.add(taken)
+    if taken.sickness is Sickness.BOOK:
+        yield from guard((yield from rt.diary.is_cured(taken.payment)), PaymentSick(taken.payment))
     yield from publish(PaymentPosted(taken.account, taken.payment, taken.number))
 
 
@@ -163,8 +182,8 @@ payments = book.subscribe(TillEvents, id="book.payments", start="earliest")
 receipts = till.subscribe(BookEvents, id="till.receipts", start="now")
 
 
-@payments.on(PaymentTaken)
-def on_payment_taken(event: PaymentTaken) -> Book[None, Refused]:
+@payments.on(PaymentTaken, dead_letter=(PaymentSick,))
+def on_payment_taken(event: PaymentTaken) -> Book[None, PaymentSick | Refused]:
     """Go through the book's own dispatch."""
     yield from post_payment(PostPayment(event))
 

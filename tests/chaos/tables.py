@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from effect_runtime import Transaction, operation
 from effect_runtime.outbox.sqlite import Migration, SqliteSession
+from tests.chaos.cures import is_cured
 from tests.chaos.ledger import Ledger
 from tests.chaos.shop import Account, BookRuntime, PaymentId, TillRuntime, Told
 
@@ -25,9 +27,18 @@ TILL: Final = (
             " UNIQUE (account, number)) STRICT",
             _APPLIED.format("receipt"),
         ),
+        owner="till",
     ),
 )
-BOOK: Final = (Migration(1, "postings", (_APPLIED.format("posting"),)),)
+BOOK: Final = (Migration(1, "postings", (_APPLIED.format("posting"),), owner="book"),)
+
+
+def changes(count: int) -> tuple[Migration, ...]:
+    """Return that many later changes of the schema, which nothing depends on: something to migrate at any time."""
+    return tuple(
+        Migration(number, f"change {number}", [f"CREATE TABLE change_{number}_{part} (id INTEGER)" for part in "abcd"])
+        for number in range(1, count + 1)
+    )
 
 
 @frozen
@@ -68,21 +79,27 @@ class SqliteApplied:
 
 @frozen
 class LedgerDiary:
-    """Write on the ledger, whatever becomes of the transaction."""
+    """Write on the ledger, whatever becomes of the transaction, and look for cures beside it."""
 
     ledger: Ledger
+    folder: Path
 
     @operation(kind="local")
     async def note(self, hop: str, told: Told) -> None:
         """Say that a handler is running."""
         self.ledger.write("handled", hop=hop, payment=told.payment, account=told.account, number=told.number)
 
+    @operation(kind="local")
+    async def is_cured(self, payment: PaymentId) -> bool:
+        """Tell whether a sick payment has been cured."""
+        return is_cured(self.folder, payment)
 
-def till_runtime(tx: Transaction[SqliteSession], ledger: Ledger) -> TillRuntime:
+
+def till_runtime(tx: Transaction[SqliteSession], diary: LedgerDiary) -> TillRuntime:
     """Build what one unit of the till may use."""
-    return TillRuntime(SqlitePayments(tx.session), SqliteApplied(tx.session, "receipt"), LedgerDiary(ledger), tx.outbox)
+    return TillRuntime(SqlitePayments(tx.session), SqliteApplied(tx.session, "receipt"), diary, tx.outbox)
 
 
-def book_runtime(tx: Transaction[SqliteSession], ledger: Ledger) -> BookRuntime:
+def book_runtime(tx: Transaction[SqliteSession], diary: LedgerDiary) -> BookRuntime:
     """Build what one unit of the book may use."""
-    return BookRuntime(SqliteApplied(tx.session, "posting"), LedgerDiary(ledger), tx.outbox)
+    return BookRuntime(SqliteApplied(tx.session, "posting"), diary, tx.outbox)

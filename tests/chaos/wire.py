@@ -1,14 +1,16 @@
-"""A wire between processes: one socket file for each subscription, one connection for each message.
+"""A wire between processes: a socket file for each process that listens, one connection for each message.
 
-The publisher waits for the receiver's answer, so that either side may die at any byte. Knows bytes only.
+The publisher picks one of those that listen and waits for its answer, so that either side may die at any byte. Knows
+bytes only.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 from typing import final
 
 from anyio import (
@@ -20,12 +22,13 @@ from anyio import (
     create_task_group,
     create_unix_listener,
 )
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from effect_runtime.errors import DestinationUnavailable
 from effect_runtime.integration import Features, Message, Receive
+from effect_runtime.transports import InProcess
 
 _BROKEN = (OSError, BrokenResourceError, ClosedResourceError, EndOfStream, IncompleteRead)
 
@@ -37,9 +40,14 @@ def _nothing() -> None:
 @final
 @frozen
 class SocketWire:
-    """Carry messages to the process that listens in `folder`; `sent` is called before the answer is waited for."""
+    """Carry messages to one of the processes that listen in `folder`; `sent` is called before the answer is waited for.
+
+    `number` tells a process from others that listen for the same subscription.
+    """
 
     folder: Path
+    number: int = 0
+    chance: Random = field(init=False, default=Factory(lambda self: Random(self.number), takes_self=True))
     sent: Callable[[], None] = field(default=_nothing)
 
     @property
@@ -68,15 +76,19 @@ class SocketWire:
                     return  # the publisher is gone: it will publish again
 
         # What a killed process has left at this path is replaced. The listener outlives those who accept on it.
-        async with await create_unix_listener(self._path(subscription)) as listener, create_task_group() as group:
+        path = self.folder / f"{subscription}@{self.number}"
+        async with await create_unix_listener(path) as listener, create_task_group() as group:
             group.start_soon(listener.serve, answer)
-            yield
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
             group.cancel_scope.cancel()
 
     async def publish(self, destination: str, message: Message) -> None:
         """Send the message and wait for the answer; without one it is not accepted."""
         try:
-            async with await connect_unix(self._path(destination)) as stream:
+            async with await self._reached(destination) as stream:
                 await stream.send(_frame(message.body))
                 self.sent()
                 answer: str = json.loads(await _read(stream))
@@ -85,8 +97,50 @@ class SocketWire:
         if answer:
             raise DestinationUnavailable(destination, reason=answer)
 
-    def _path(self, subscription: str) -> Path:
-        return self.folder / f"{subscription}.sock"
+    async def _reached(self, subscription: str) -> SocketStream:
+        """Connect to any that listens; the dead have left their sockets behind."""
+        paths = sorted(self.folder.glob(f"{subscription}@*"))
+        for path in self.chance.sample(paths, len(paths)):
+            with suppress(OSError):
+                return await connect_unix(path)
+        raise ConnectionRefusedError(f"nobody listens for {subscription}")
+
+
+@final
+@frozen
+class OpenWire:
+    """The wire of a process that is the whole shop: its own events stay inside, others' come by its sockets."""
+
+    inside: InProcess
+    sockets: SocketWire
+
+    @property
+    def features(self) -> Features:
+        """Return what the wire inside promises."""
+        return self.inside.features
+
+    def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
+        """Return the subscriptions themselves."""
+        return self.inside.destinations(topic, subscriptions)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open both."""
+        async with self.inside.running(), self.sockets.running():
+            yield
+
+    @asynccontextmanager
+    async def listening(self, subscription: str, topic: str, receive: Receive) -> AsyncIterator[None]:
+        """Deliver from inside and from the sockets."""
+        async with (
+            self.inside.listening(subscription, topic, receive),
+            self.sockets.listening(subscription, topic, receive),
+        ):
+            yield
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Hand a message over inside."""
+        await self.inside.publish(destination, message)
 
 
 async def _answered(receive: Receive, body: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""One process under test: `python -m tests.chaos.worker SETTINGS`, one line of JSON.
+"""One process under test, which the nursery bears.
 
-It takes commands and orders to die from its input, a line of JSON each, and ends in order when its input ends.
-Everything it says is a line of JSON, too.
+It takes commands, orders to die and troubles from its input, a line of JSON each, and ends in order when its input
+ends. Everything it says is a line of JSON, too.
 """
 
 from __future__ import annotations
@@ -11,74 +11,97 @@ import sys
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from attrs import asdict, frozen
+from attrs import define, field, frozen
 
 from effect_runtime import App, Failed, Succeeded
 from effect_runtime.dispatch import CommitUnknown, Conflict, StoreUnavailable
+from effect_runtime.effect import Schedule
+from effect_runtime.errors import EffectRuntimeError
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import ConsumerPolicy, RelayPolicy
 from effect_runtime.outbox.sqlite import Migration, SqliteStore
 from effect_runtime.transports import InProcess
-from tests.chaos.failpoints import Failpoints, Order
+from tests.chaos.cures import Sickness, cure
+from tests.chaos.failpoints import MIGRATING, Failpoints, Order
 from tests.chaos.ledger import Ledger
+from tests.chaos.plan import LEASE, Role
 from tests.chaos.sabotage import sabotaged_store, sabotaged_wire
 from tests.chaos.shop import Account, PaymentId, PaymentRefused, TakePayment, book, take_payment, till
-from tests.chaos.tables import BOOK, TILL, book_runtime, till_runtime
-from tests.chaos.wire import SocketWire
-from tests.chaos.wounds import WatchedBlocking, WoundedStore, WoundedWire, wounded
+from tests.chaos.tables import BOOK, TILL, LedgerDiary, book_runtime, changes, till_runtime
+from tests.chaos.wire import OpenWire, SocketWire
+from tests.chaos.wounds import Disk, SteppedTime, WatchedBlocking, WoundedStore, WoundedWire, wounded
 
 LENDING = RelayPolicy(
-    lease=timedelta(seconds=3), margin=timedelta(milliseconds=500), publish_within=timedelta(milliseconds=2500)
+    lease=LEASE,
+    margin=LEASE / 6,
+    publish_within=LEASE * 0.8,
+    retries=Schedule.exponential(timedelta(milliseconds=20)).times(1),
 )
-TAKING = ConsumerPolicy(handle_within=timedelta(seconds=2), lease=timedelta(seconds=3))
-# A third of the default leases: the lanes of the dead are lent again sooner, and a loaded machine makes more zombies.
-
-Role = Literal["whole", "producer", "relay", "consumer"]
+TAKING = ConsumerPolicy(handle_within=LEASE * 0.7, lease=LEASE)
 
 
 @frozen(kw_only=True)
 class Settings:
-    """What a worker is told when it starts."""
+    """What a worker is told when it is born.
+
+    `number` tells its socket from others'. `clock`: seconds that its clock is ahead. `schema`: how many changes of the
+    shop's schema it knows. `die`: the passing of `MIGRATING` at which it is to die, microseconds after it.
+    """
 
     role: Role
     name: str
     folder: str
     commits: Literal["adaptive", "thread", "inline"]
+    number: int = 0
     engine: Literal["asyncio", "trio"] = "asyncio"
     sabotage: str | None = None
+    files: int = 2
+    clock: float = 0.0
+    schema: int = 0
+    die: tuple[int, int] | None = None
 
-    def command(self) -> list[str]:
-        """Return the command line that starts the worker."""
-        return [sys.executable, "-m", "tests.chaos.worker", json.dumps(asdict(self))]
+
+@define(eq=False)
+class Body:
+    """What a process has of the machine and a test may tamper with."""
+
+    time: SteppedTime = field(factory=SteppedTime)
+    disk: Disk = field(factory=Disk)
 
 
-def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints) -> App:
-    """Describe the shop as one process of it runs it."""
+def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body | None = None) -> App:
+    """Describe the shop as one process of it runs it; `body`: its clock and its disk."""
     folder, whole = Path(settings.folder), settings.role == "whole"
-    blocking = WatchedBlocking()
-    inner: Transport = InProcess() if whole else SocketWire(folder, sent=partial(failpoints.passed, "F7"))
-    wire = sabotaged_wire(WoundedWire(inner, failpoints, ledger, blind=whole), settings.sabotage)
+    body, blocking = body or Body(), WatchedBlocking()
+    sockets = SocketWire(folder, number=settings.number, sent=partial(failpoints.passed, "F7"))
+    inner: Transport = OpenWire(InProcess(), sockets) if whole else sockets
+    wire = sabotaged_wire(WoundedWire(inner, failpoints, ledger, folder, blind=whole), settings.sabotage)
 
     def store(name: str, migrations: tuple[Migration, ...]) -> WoundedStore:
-        plain = SqliteStore(folder / name, migrations=migrations, commits=settings.commits)
-        return WoundedStore(sabotaged_store(plain, settings.sabotage, wire), failpoints, blocking)
+        known = (*migrations, *changes(settings.schema))
+        plain = SqliteStore(folder / name, migrations=known, commits=settings.commits)
+        broken = sabotaged_store(plain, settings.sabotage, wire)
+        return WoundedStore(broken, failpoints, ledger, blocking, body.time, body.disk)
 
+    diary = LedgerDiary(ledger, folder)
+    one = store("shop.db", (*TILL, *BOOK)) if settings.files == 1 else None
     return App(
         "shop",
         wire=wire,
-        host=Host(blocking=blocking),
+        host=Host(time=body.time, blocking=blocking),
         interceptors=[wounded(failpoints)],
+        diagnostics=lambda _: None,  # dead letters belong here
         relay=LENDING,
         consumer=TAKING,
         contexts=[
-            till.bind(lambda tx: till_runtime(tx, ledger), store=store("till.db", TILL)),
-            book.bind(lambda tx: book_runtime(tx, ledger), store=store("book.db", BOOK)),
+            till.bind(lambda tx: till_runtime(tx, diary), store=one or store("till.db", TILL)),
+            book.bind(lambda tx: book_runtime(tx, diary), store=one or store("book.db", BOOK)),
         ],
     )
 
@@ -86,44 +109,79 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints) -> App:
 async def serve(settings: Settings) -> None:
     """Run the worker's part of the shop until the input ends."""
     ledger = Ledger(Path(settings.folder), settings.name)
-    failpoints = Failpoints(ledger)
-    app = shop(settings, ledger, failpoints)
+    failpoints = Failpoints(ledger, stopping=lambda: _say(stopping=True))
+    if settings.die is not None:
+        nth, delay = settings.die
+        failpoints.arm(Order(MIGRATING, nth, timedelta(microseconds=delay)))
+    body = Body(SteppedTime(timedelta(seconds=settings.clock)))
+    app = shop(settings, ledger, failpoints, body)
     relay, consumers = settings.role in ("whole", "relay"), settings.role in ("whole", "consumer")
     async with app.running(relay=relay, consumers=consumers), anyio.create_task_group() as group:
         _say(ready=settings.name)
+        worker = Worker(app, settings, ledger, failpoints, body, group)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
-            _obey(app, failpoints, group, json.loads(line))
+            worker.obey(json.loads(line))
+        failpoints.leave()
+    failpoints.left()
     ledger.close()
 
 
-def _obey(app: App, failpoints: Failpoints, group: TaskGroup, asked: dict[str, Any]) -> None:
-    if "die" in asked:
-        delay = timedelta(microseconds=asked["delay"])
-        failpoints.arm(Order(asked["die"], asked["nth"], delay))
-        _say(armed=asked["die"])
-    else:
-        group.start_soon(_take, app, asked)
+@final
+@frozen(eq=False)
+class Worker:
+    """One process of the shop, and everything that it can be told."""
 
+    app: App
+    settings: Settings
+    ledger: Ledger
+    failpoints: Failpoints
+    body: Body
+    group: TaskGroup
 
-async def _take(app: App, asked: dict[str, Any]) -> None:
-    payment = PaymentId(asked["take"])
-    command = TakePayment(payment, Account(asked["account"]), asked["refused"])
-    ended = await app.run_exit(take_payment(command), command_id=payment)
-    match ended:
-        case Succeeded(number):
-            _say(taken=payment, number=number)
-        case Failed(PaymentRefused()):
-            _say(taken=payment, refused=True)
-        case Failed(CommitUnknown() | Conflict() | StoreUnavailable() as reason):
-            _say(taken=payment, again=repr(reason))
-        case defect:
-            _say(taken=payment, defect=repr(defect))
+    def obey(self, asked: dict[str, Any]) -> None:
+        """Do what one line says, or start to."""
+        match asked:
+            case {"order": point, "nth": nth, "delay": delay, "stops": stops}:
+                self.failpoints.arm(Order(point, nth, timedelta(microseconds=delay), stops))
+                _say(armed=point)
+            case {"clock": seconds}:
+                self.body.time.ahead = timedelta(seconds=seconds)
+            case {"full": of}:
+                self.body.disk.fill(of=of, folder=Path(self.settings.folder))
+            case {"free": _}:
+                self.body.disk.free()
+            case {"mend": _}:
+                self.group.start_soon(self._mend)
+            case _:
+                self.group.start_soon(self._take, asked)
+
+    async def _take(self, asked: dict[str, Any]) -> None:
+        payment = PaymentId(asked["take"])
+        command = TakePayment(payment, Account(asked["account"]), asked["refused"], Sickness(asked["sickness"]))
+        ended = await self.app.run_exit(take_payment(command), command_id=payment)
+        match ended:
+            case Succeeded(number):
+                _say(taken=payment, number=number)
+            case Failed(PaymentRefused()):
+                _say(taken=payment, refused=True)
+            case Failed(CommitUnknown() | Conflict() | StoreUnavailable() as reason):
+                _say(taken=payment, again=repr(reason))
+            case defect:
+                _say(taken=payment, defect=repr(defect))
+
+    async def _mend(self) -> None:
+        """Cure what made events dead letters, and replay them."""
+        try:
+            for letter in await self.app.dead_letters.list():
+                told = json.loads(letter.body)
+                told = told.get("data", told)  # a subscription keeps the envelope, too
+                cure(Path(self.settings.folder), told["payment"])
+                is_sick = told.get("sickness", Sickness.NONE.value) != Sickness.NONE.value
+                self.ledger.jot("mended", payment=told["payment"], sick=is_sick, cause=letter.cause)
+                await self.app.dead_letters.replay(letter.id)
+        except EffectRuntimeError:
+            return  # the store is in trouble, or somebody else was quicker: there is a next time
 
 
 def _say(**facts: Any) -> None:
     print(json.dumps(facts), flush=True)
-
-
-if __name__ == "__main__":
-    told = Settings(**json.loads(sys.argv[1]))
-    anyio.run(serve, told, backend=told.engine)

@@ -1,27 +1,41 @@
 """The failpoints in place: wrapped ports of the library, which pass everything on.
 
-Store, unit of work, wire, the port for blocking calls, and one interceptor; the library itself is as it is shipped.
+Store, unit of work, inbox, wire, the ports for time and blocking calls, and one interceptor; the library itself is as
+it is shipped.
 """
 
 from __future__ import annotations
 
+import json
+import resource
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, ParamSpec, TypeVar, final
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar, final
 
 from attrs import define, field, frozen
 
 from effect_runtime.dispatch import Ledger as Commit
 from effect_runtime.effect import Call, Operation
+from effect_runtime.errors import MessageRejected
 from effect_runtime.integration import Envelope, Features, Message, Receive, Transport, decode_message
-from effect_runtime.interpreter import Blocking, Host, Perform, system_host
-from effect_runtime.outbox import Claimed, Settlement
+from effect_runtime.interpreter import Blocking, Host, Perform, Time, system_host
+from effect_runtime.outbox import Claimed, DeadLetter, Settlement
+from tests.chaos.cures import Sickness, is_cured
 from tests.chaos.failpoints import Failpoints
 from tests.chaos.ledger import Ledger
 from tests.chaos.shop import Applied, Payments, keep_receipt, post_payment
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_LEDGERS: Final = 300_000
+"""Bytes that no ledger gets longer by while a disk is full; databases and their logs are longer than that."""
+_PAGES: Final = 0xFFFFFFFE
+"""As many pages as SQLite allows."""
 
 
 class Passing:
@@ -57,13 +71,68 @@ class WatchedBlocking:
 
 
 @final
+@define(eq=False)
+class SteppedTime:
+    """The machine's clock, set forward or back by `ahead`; `then` is called once, when the time is next asked for."""
+
+    ahead: timedelta = timedelta(0)
+    then: Callable[[], None] | None = None
+    system: Time = field(factory=lambda: system_host().time)
+
+    def now(self) -> datetime:
+        """Return the moment that the clock shows."""
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return self.system.now() + self.ahead
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that nobody sets."""
+        return self.system.monotonic()
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait, whatever the clock shows."""
+        await self.system.sleep(duration)
+
+
+@final
+@define(eq=False)
+class Disk:
+    """The space that one process has: what limits it, and the writer connections that feel it."""
+
+    writers: list[sqlite3.Connection] = field(factory=list)
+
+    def fill(self, *, of: str, folder: Path) -> None:
+        """Leave no space: for pages of a database, or for any file that is longer than the ledgers are."""
+        if of == "pages":
+            for writer in self.writers:
+                (pages,) = writer.execute("PRAGMA page_count").fetchone()
+                writer.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+        else:
+            longest = max(path.stat().st_size for path in folder.glob("*.jsonl"))
+            self._limit(longest + _LEDGERS)
+
+    def free(self) -> None:
+        """Give all space back."""
+        for writer in self.writers:
+            writer.execute(f"PRAGMA max_page_count = {_PAGES}").fetchone()
+        self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@final
 @frozen
 class WoundedStore:
-    """A store with F2 to F6 and F9."""
+    """A store with F2 to F6, F9, F14 and F16. It takes down every settlement that came too late."""
 
     store: Any
     failpoints: Failpoints
+    ledger: Ledger
     blocking: WatchedBlocking
+    time: SteppedTime
+    disk: Disk
 
     @property
     def name(self) -> str:
@@ -74,7 +143,11 @@ class WoundedStore:
     @asynccontextmanager
     async def opened(self, host: Host) -> AsyncIterator[Any]:
         """Open the store."""
+        # While a store opens, the time is asked for once: when there is something to migrate, just before it begins.
+        self.time.then = partial(self.failpoints.passed, "F16")
         async with self.store.opened(host) as opened:
+            self.time.then = None
+            self.disk.writers.append(opened._writer.connection)
 
             def unit(**kind: Any) -> AbstractAsyncContextManager[Any]:
                 return self._unit(opened, **kind)
@@ -88,17 +161,26 @@ class WoundedStore:
             async def settle(settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
                 return await self._settle(opened, settlements)
 
-            yield Passing(opened, unit=unit, claim=claim, settle=settle)
+            async def close_dead_letter(id: str, state: str) -> bool:
+                self.failpoints.passed("F14")
+                closed: bool = await opened.close_dead_letter(id, state)
+                return closed
+
+            yield Passing(opened, unit=unit, claim=claim, settle=settle, close_dead_letter=close_dead_letter)
 
     async def _settle(self, opened: Any, settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
         """Settle in two halves, which the port allows, with a point between them."""
         half = (len(settlements) + 1) // 2
-        stale = await opened.settle(settlements[:half])
+        if any(each.then == "quarantine" for each in settlements):
+            self.failpoints.passed("F14")
+        stale = tuple(await opened.settle(settlements[:half]))
         if any(each.accepted for each in settlements):
             self.failpoints.passed("F9")
-        if len(settlements) == half:
-            return tuple(stale)
-        return (*stale, *await opened.settle(settlements[half:]))
+        if len(settlements) > half:
+            stale = (*stale, *await opened.settle(settlements[half:]))
+        if stale:
+            self.ledger.jot("stale", count=len(stale))
+        return stale
 
     @asynccontextmanager
     async def _unit(self, opened: Any, **kind: Any) -> AsyncIterator[Any]:
@@ -123,7 +205,11 @@ class WoundedStore:
                     self.failpoints.passed("F4")
                 return events
 
-            yield Passing(unit, commit=commit)
+            async def bury(letter: DeadLetter) -> None:
+                await unit.inbox.bury(letter)
+                self.failpoints.passed("F14")
+
+            yield Passing(unit, commit=commit, inbox=Passing(unit.inbox, bury=bury))
         if answered:
             self.failpoints.passed("F5")
 
@@ -133,12 +219,13 @@ class WoundedStore:
 class WoundedWire:
     """A wire with F8, F10 and F13, and with F7 for a `blind` one, which cannot tell when it has sent.
 
-    It takes down every message that is received.
+    It takes down every message that is received, and rejects what it cannot bear until that is cured.
     """
 
     wire: Transport
     failpoints: Failpoints
     ledger: Ledger
+    folder: Path
     blind: bool
 
     @property
@@ -167,6 +254,9 @@ class WoundedWire:
 
     async def publish(self, destination: str, message: Message) -> None:
         """Hand a message over and wait until it is accepted."""
+        told = json.loads(decode_message(message).data)
+        if told.get("sickness") == Sickness.WIRE.value and not is_cured(self.folder, told["payment"]):
+            raise MessageRejected(destination, reason="it is sick")
         if self.blind:
             self.failpoints.passed("F7")
         await self.wire.publish(destination, message)

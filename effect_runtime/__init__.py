@@ -7,6 +7,7 @@ The chapters, in the order in which they are read and may import one another:
 - `effect_runtime.runtime`: with what; services and operations
 - `effect_runtime.events`: what the inside hears
 - `effect_runtime.integration`: what the outside hears
+- `effect_runtime.manifest`: what was promised on the wire, and which change breaks it
 - `effect_runtime.dispatch`: who answers; contexts and the unit of work
 - `effect_runtime.transports`: by which wire; import `InProcess` from here
 - `effect_runtime.outbox`: how it leaves without loss; stores in `outbox.memory` and `outbox.sqlite`

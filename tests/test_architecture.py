@@ -20,7 +20,7 @@ LIBRARY = ROOT / "effect_runtime"
 SOURCES = sorted([*LIBRARY.rglob("*.py"), *(ROOT / "library_example").rglob("*.py")])
 TESTS = sorted(path for path in (ROOT / "tests").rglob("test_*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8"), filename=str(path)) for path in {*SOURCES, *TESTS}}
-SILENT = ("effect", "events", "integration", "errors", "check")
+SILENT = ("effect", "events", "integration", "manifest", "errors", "check")
 """Chapters in which nothing waits: they describe, decide or name."""
 LOOP_CHAPTER = "effect_runtime/interpreter/"
 CLOCKS = {"time", "random", "uuid", "secrets"}

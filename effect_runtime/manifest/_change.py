@@ -86,10 +86,7 @@ class ChangeKind(Enum):
 
 _COMPATIBLE, _UPCASTABLE, _BREAKING = Impact
 _NOTHING: Final = "There is nothing to do."
-_NEW_VERSION: Final = (
-    "Leave this version as it was: raise `version=` by one and write an @upcaster from it; "
-    "what is added with a default needs neither."
-)
+_NEW_VERSION: Final = "Raise `version=` by one and write an @upcaster from the version before."
 _RETIRE: Final = "Bring it back; or, once nothing of it waits anywhere, write the manifest with `--retire {before}`."
 
 RULES: Final[Mapping[ChangeKind, Rule]] = MappingProxyType(
@@ -175,7 +172,7 @@ RULES: Final[Mapping[ChangeKind, Rule]] = MappingProxyType(
         ChangeKind.REQUIRED_FIELD_ADDED: Rule(
             _BREAKING,
             "it is new ({after}) and has no default, so payloads that were committed without it cannot be read.",
-            f"Give it a default. {_NEW_VERSION}",
+            "Give it a default; or raise `version=` by one and write an @upcaster from the version before.",
         ),
         ChangeKind.FIELD_REMOVED: Rule(
             _BREAKING, "it is gone ({before}), and readers of this version still ask for it.", _NEW_VERSION
@@ -184,7 +181,7 @@ RULES: Final[Mapping[ChangeKind, Rule]] = MappingProxyType(
         ChangeKind.DEFAULT_REMOVED: Rule(
             _BREAKING,
             "it has no default any more, so payloads that were committed without it cannot be read.",
-            f"Give the default back. {_NEW_VERSION}",
+            "Give the default back; or raise `version=` by one and write an @upcaster from the version before.",
         ),
         ChangeKind.TYPE_WIDENED: Rule(
             _BREAKING,

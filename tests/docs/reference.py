@@ -26,6 +26,7 @@ CHAPTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "runtime": ("runtime",),
     "events": ("events",),
     "integration": ("integration",),
+    "manifest": ("manifest",),
     "dispatch": ("dispatch",),
     "outbox": ("outbox",),
     "stores": ("outbox.memory", "outbox.sqlite"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,6 +207,17 @@ def test_every_kind_has_a_rule_and_an_example() -> None:
     assert (set(RULES), shown) == (set(ChangeKind), set(ChangeKind))
 
 
+def test_the_docs_have_a_row_for_every_kind() -> None:
+    """The concept page says of each kind what it is and, unless there is nothing to do, the way out."""
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "manifest.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (compatible|upcastable|breaking) \| (.+) \|$", page, flags=re.MULTILINE)
+    fixes = {kind: rule.fix.format(before="OLD", after="NEW") for kind, rule in RULES.items()}
+    assert rows == [
+        (kind.value, rule.impact.value, "-" if fixes[kind].startswith("There is nothing") else fixes[kind])
+        for kind, rule in RULES.items()
+    ]
+
+
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in ChangeKind])
 def test_a_sentence_says_what_and_the_way_out(kind: ChangeKind) -> None:
     """Facts are filled in, and both sentences end as such."""
@@ -219,8 +232,8 @@ def test_a_breaking_change_is_told_in_full() -> None:
     (change,) = compare(OLD, fields(days=INT, fine=INT))
     assert str(change) == (
         "breaking: event 'lending.lent' version 1, field 'fine': it is new (int) and has no default, so payloads that "
-        "were committed without it cannot be read. Give it a default. Leave this version as it was: raise `version=` "
-        "by one and write an @upcaster from it; what is added with a default needs neither."
+        "were committed without it cannot be read. Give it a default; or raise `version=` by one and write an "
+        "@upcaster from the version before."
     )
 
 

@@ -44,7 +44,7 @@ class Echo:
         return "no number"  # type: ignore[return-value]  # on purpose
 
     @operation(kind="local")
-    async def spite(self, it: Any) -> Any:
+    async def spite(self, it: object) -> object:
         """Answer with an object that refuses to be looked at."""
         return Spiteful()
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from os import PathLike
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from effect_runtime.app._catalogue import Catalogue
 from effect_runtime.app._letters import AllDeadLetters
 from effect_runtime.app._live import Live, opened
 from effect_runtime.app._plan import Plan, Profile
-from effect_runtime.app._promises import Committed, manifest_of, promise_faults, topics_of
+from effect_runtime.app._promises import manifest_of, promise_faults, topics_of
 from effect_runtime.app._site import Counts
 from effect_runtime.app._verification import app_faults
 from effect_runtime.dispatch import (
@@ -83,7 +84,7 @@ class App:
         pace: Pace | None = None,
         drain: timedelta = timedelta(seconds=10),
         redact: Sequence[Any] = (),
-        manifest: Committed | None = None,
+        manifest: WireManifest | str | PathLike[str] | None = None,
         debug: bool = False,
     ) -> None:
         self._plan = Plan(

@@ -167,7 +167,7 @@ def _owners(plan: Plan) -> dict[type, str]:
     contexts = [binding.context for binding in plan.bindings]
     owners: dict[type, str] = {}
     for context in contexts:
-        for handler in context.handlers:
+        for handler in (*context.handlers, *context.after_commits):
             owner = owner_of(handler.event, contexts)
             owners[handler.event] = context.name if owner is None else owner.name
     return owners

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from effect_runtime import A, Context, Do, DomainEvent, E, Eff, Events, Outbox, Topic, integration_event
+from effect_runtime.dispatch import Due
 
 
 @frozen
@@ -142,6 +143,7 @@ class LendingRuntime:
     books: Books
     events: Events
     outbox: Outbox[LendingEvents]
+    due: Due
 
 
 @frozen

@@ -233,7 +233,7 @@ def consumer_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> Consumer | No
 
 def agenda_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> AgendaWorkers | None:
     """Build the workers of a site's agenda, if anything of its contexts can be on it."""
-    desks = [desk for home in site.homes.values() for desk in desks_of(home, dispatcher)]
+    desks = [desk for home in site.homes.values() for desk in desks_of(home, dispatcher, plan.secrets)]
     if not desks:
         return None
     return AgendaWorkers(
@@ -259,7 +259,7 @@ def volatile_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> VolatileWorke
                 continue
             made = VolatileQueue(
                 queue=queue,
-                takers={handler.title: taker_of(handler, dispatcher) for handler in handlers},
+                takers={handler.title: taker_of(handler, dispatcher, plan.secrets) for handler in handlers},
                 store=site.delivery,
                 host=plan.host,
                 policy=plan.consumer or ConsumerPolicy(),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from effect_runtime.dispatch import AfterCommit, Dispatcher, EventQueue, Home, patient
+from effect_runtime.integration import Secrets
 from effect_runtime.outbox import Desk, Persistence, Taker
 
 
@@ -31,32 +32,34 @@ def titles_of(home: Home) -> tuple[str, ...]:
     return (*queued, *home.due_reactions)
 
 
-def desks_of(home: Home, dispatcher: Dispatcher) -> tuple[Desk, ...]:
+def desks_of(home: Home, dispatcher: Dispatcher, secrets: Secrets) -> tuple[Desk, ...]:
     """Return a desk for each durable queue of a context, and one for its due commands."""
     desks = [
-        Desk(tuple(taker_of(handler, dispatcher) for handler in handlers), queue.concurrency)
+        Desk(tuple(taker_of(handler, dispatcher, secrets) for handler in handlers), queue.concurrency)
         for queue, handlers in queues_of(home.binding.context.after_commits).items()
         if queue.durable
     ]
     if home.due_reactions:
-        desks.append(Desk(tuple(_due_taker(home, title, dispatcher) for title in home.due_reactions)))
+        desks.append(Desk(tuple(_due_taker(home, title, dispatcher, secrets) for title in home.due_reactions)))
     return tuple(desks)
 
 
-def taker_of(handler: AfterCommit, dispatcher: Dispatcher) -> Taker:
+def taker_of(handler: AfterCommit, dispatcher: Dispatcher, secrets: Secrets) -> Taker:
     """Return an after-commit handler as its queue's workers see it."""
     return Taker(
         reaction=handler.title,
         react=partial(dispatcher.react, handler),
         verdict=handler.verdict,
         persistence=Persistence(immediate=handler.queue.immediate, schedule=handler.queue.schedule),
+        secrets=secrets,
     )
 
 
-def _due_taker(home: Home, title: str, dispatcher: Dispatcher) -> Taker:
+def _due_taker(home: Home, title: str, dispatcher: Dispatcher, secrets: Secrets) -> Taker:
     return Taker(
         reaction=title,
         react=partial(dispatcher.answer_due, home.name),
         verdict=lambda failure: "dead_letter",  # a declared failure is the command's answer: no try will change it
         persistence=Persistence(schedule=patient),
+        secrets=secrets,
     )

@@ -26,6 +26,9 @@ from effect_runtime.interpreter import Recording
 Admit: TypeAlias = Callable[[Any], Awaitable[bool]]
 """Decide in a unit's transaction, before anything else, whether it has something to do."""
 
+Waits: TypeAlias = Callable[[], None]
+"""Hear that a unit begins to wait for its transaction: until `admit` is asked, others are in its way."""
+
 
 async def answer_command(
     home: Home,
@@ -34,6 +37,7 @@ async def answer_command(
     request: MessageContext,
     *,
     admit: Admit | None = None,
+    waits: Waits | None = None,
     recording: Recording | None = None,
 ) -> tuple[Any, Job | None]:
     """Carry out one command and audit what was refused; return its value, and the job if there had to be one.
@@ -42,7 +46,7 @@ async def answer_command(
     """
     refusals = Refusals(home, request)
     try:
-        value, job = await _answered(home, entry, message, request, refusals, admit=admit, recording=recording)
+        value, job = await _answered(home, entry, message, request, refusals, admit, waits, recording)
         if admit is not None and (job is None or job.is_recalled):
             await _admitted(home, admit)
     except (Exception, Raised):
@@ -58,8 +62,8 @@ async def _answered(
     message: Any,
     request: MessageContext,
     refusals: Refusals,
-    *,
     admit: Admit | None,
+    waits: Waits | None,
     recording: Recording | None,
 ) -> tuple[Any, Job | None]:
     handler = entry.handler
@@ -91,6 +95,7 @@ async def _answered(
         fingerprint=digest,
         claim_first=policy is None,
         admit=admit,
+        waits=waits,
     )
     return await carry_out(job), job
 
@@ -102,11 +107,14 @@ async def answer_event(
     request: MessageContext,
     *,
     admit: Admit | None,
+    admit_late: bool = False,
+    waits: Waits | None = None,
     recording: Recording | None,
 ) -> Succeeded[None] | Failed[Any] | Died:
     """Run what reacts to an event, if anything does, in a unit of its own, and return how it ended.
 
-    `request.causation` is the event's id. Nothing is written when the answer is Failed or Died.
+    `request.causation` is the event's id. Nothing is written when the answer is Failed or Died. `admit_late`: the
+    unit's transaction opens when the program needs it, or for the commit, and only then is `admit` asked.
     """
     refusals = Refusals(home, request)
 
@@ -126,6 +134,8 @@ async def answer_event(
         answer=None,
         answer_call=partial(answer_nested, refusals=refusals),
         admit=admit,
+        admit_late=admit_late,
+        waits=waits,
         cause=request.causation,
     )
     exit: Succeeded[None] | Failed[Any] | Died = Succeeded(None)

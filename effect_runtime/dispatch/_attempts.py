@@ -25,7 +25,7 @@ from effect_runtime.dispatch._refused import (
     StoreUnavailable,
 )
 from effect_runtime.dispatch._request import Diagnostic, MessageContext
-from effect_runtime.dispatch._unit import Answered, Unit
+from effect_runtime.dispatch._unit import Answered, NotAdmitted, Unit
 from effect_runtime.effect import Call, Raised
 from effect_runtime.errors import (
     CommandNotDone,
@@ -43,7 +43,9 @@ class Job:
     """What to do in one unit of work.
 
     `work` may run more than once, each time in a new unit. `admit`, if there is one, runs first in the transaction
-    and may say that there is nothing to do. `fingerprint` is there when the success is remembered, typed `answer`.
+    and may say that there is nothing to do: before the work, or, `admit_late`, as soon as the work needs the
+    transaction. `waits` is told before it is waited for. `fingerprint` is there when the success is remembered, typed
+    `answer`.
     """
 
     title: str
@@ -56,6 +58,8 @@ class Job:
     fingerprint: bytes | None = None
     claim_first: bool = True
     admit: Callable[[Any], Awaitable[bool]] | None = None
+    admit_late: bool = False
+    waits: Callable[[], None] | None = None
     cause: str | None = None
     """The id of the message that this is, where it came with one of its own: an event's."""
     reactions: Reactions | None = None
@@ -89,6 +93,8 @@ class Attempts:
                 assert job.fingerprint is not None
                 job.is_recalled = True
                 return recall(answered.answer, command=job.title, fingerprint=job.fingerprint, kind=job.answer)
+            except NotAdmitted:
+                return None
             except TransactionLost as error:
                 if self.alone or not self._may_repeat():
                     raise self._not_done(Conflict(self._reason(error))) from error
@@ -119,6 +125,8 @@ class Attempts:
                     fingerprint=job.fingerprint if job.claim_first else None,
                     answer_call=job.answer_call,
                     cause=job.cause,
+                    admit=job.admit if job.admit_late else None,
+                    waits=job.waits,
                 )
                 try:
                     admitted, value = await self._worked(unit)
@@ -140,7 +148,7 @@ class Attempts:
         admitted = True
         try:
             with unit.scope:
-                if job.admit is not None:
+                if job.admit is not None and not job.admit_late:
                     await unit.open()
                     admitted = await job.admit(unit.transaction)
                 if admitted:

@@ -12,7 +12,7 @@ from typing import Any, final
 from attrs import frozen
 
 from effect_runtime.dispatch._after_commit import AfterCommit, VolatileItem
-from effect_runtime.dispatch._answering import Admit, answer_command, answer_event, due_request, request_of
+from effect_runtime.dispatch._answering import Admit, Waits, answer_command, answer_event, due_request, request_of
 from effect_runtime.dispatch._enqueue import Enqueue
 from effect_runtime.dispatch._entrance import enqueue_outside
 from effect_runtime.dispatch._home import Entry, Home
@@ -109,11 +109,15 @@ class Dispatcher:
         item: AgendaItem | VolatileItem,
         *,
         admit: Admit | None = None,
+        waits: Waits | None = None,
         recording: Recording | None = None,
     ) -> Succeeded[None] | Failed[Any] | Died:
         """Run an after-commit handler for one event, in a unit of its own; else as `deliver`.
 
-        Raises `errors.UndecodableMessage`, with nothing opened, for an item that its class cannot be built from.
+        The transaction opens as late as a command's does, and then `admit` decides first: what a handler calls before
+        its first write holds nobody up. False abandons the handler there, and nothing is written. `waits` is told when
+        the unit begins to wait for its transaction. Raises `errors.UndecodableMessage`, with nothing opened, for an
+        item that its class cannot be built from.
         """
         home = self.homes[reaction.context]
         event = item.event if isinstance(item, VolatileItem) else home.registry.decode(item.envelope)
@@ -123,11 +127,19 @@ class Dispatcher:
             reaction.body(event),
             request_of(reaction.title, item.envelope),
             admit=admit,
+            admit_late=True,
+            waits=waits,
             recording=recording,
         )
 
     async def answer_due(
-        self, context: str, item: AgendaItem, *, admit: Admit, recording: Recording | None = None
+        self,
+        context: str,
+        item: AgendaItem,
+        *,
+        admit: Admit,
+        waits: Waits | None = None,
+        recording: Recording | None = None,
     ) -> Succeeded[Any] | Failed[Any] | Died:
         """Dispatch a due command of a context under its item's id as command id; else as `deliver`.
 
@@ -141,7 +153,9 @@ class Dispatcher:
             raise UnknownEvent(item.envelope.type, item.envelope.version, known=home.due_reactions)
         request = due_request(entry.handler.title, item.envelope)
         try:
-            value, _ = await answer_command(home, entry, command, request, admit=admit, recording=recording)
+            value, _ = await answer_command(
+                home, entry, command, request, admit=admit, waits=waits, recording=recording
+            )
         except Raised as raised:
             return Failed(raised.error)
         except Exception as defect:

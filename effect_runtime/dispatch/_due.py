@@ -57,31 +57,44 @@ class HasDue(Protocol):
         ...
 
 
-_RUNTIME: Final = ask[HasDue]()
-
-
-@do
-def send_later(command: Message, *, due: datetime | timedelta) -> Do[DueId, Never, HasDue]:
+def send_later(command: Message, *, due: datetime | timedelta) -> Eff[DueId, Never, HasDue]:
     """Describe sending a command of this context later: at a moment, or after a time from now.
 
     It is written in the unit's own transaction, and later runs as a command of its own, under its id as command id, as
     principal `system:<its title>`, with this unit's correlation. Its class needs `@stored`; `errors.NotSendable`
     otherwise, and for a command that this context does not handle. A due time without timezone is `errors.NaiveDue`.
+    Performed as the operation `Due.send_later`.
     """
+    return _sending(command, due)
+
+
+def cancel_due(id: DueId) -> Eff[bool, Never, HasDue]:
+    """Describe taking a due command back; False when it has ended, or never was."""
+    return _cancelling(id)
+
+
+def reschedule_due(id: DueId, *, due: datetime | timedelta) -> Eff[bool, Never, HasDue]:
+    """Describe giving a due command another time, with its attempts forgotten; False when it has ended."""
+    return _rescheduling(id, due)
+
+
+_RUNTIME: Final = ask[HasDue]()
+
+
+@do
+def _sending(command: Message, due: datetime | timedelta) -> Do[DueId, Never, HasDue]:
     runtime = yield from _RUNTIME
     return (yield from runtime.due.send_later(command, due))
 
 
 @do
-def cancel_due(id: DueId) -> Do[bool, Never, HasDue]:
-    """Describe taking a due command back; False when it has ended, or never was."""
+def _cancelling(id: DueId) -> Do[bool, Never, HasDue]:
     runtime = yield from _RUNTIME
     return (yield from runtime.due.cancel_due(id))
 
 
 @do
-def reschedule_due(id: DueId, *, due: datetime | timedelta) -> Do[bool, Never, HasDue]:
-    """Describe giving a due command another time, with its attempts forgotten; False when it has ended."""
+def _rescheduling(id: DueId, due: datetime | timedelta) -> Do[bool, Never, HasDue]:
     runtime = yield from _RUNTIME
     return (yield from runtime.due.reschedule_due(id, due))
 

@@ -36,6 +36,10 @@ _UNDOING = timedelta(seconds=30)
 """How long undoing a savepoint may take before the whole unit is given up."""
 
 
+class NotAdmitted(Exception):
+    """Abandon a body that has nothing to do: its item is another's by now. Never leaves dispatch."""
+
+
 class Answered(Exception):
     """Abandon a body whose twin has answered already. Never leaves dispatch."""
 
@@ -58,11 +62,12 @@ class Unit:
     """Perform the operations of one unit of work.
 
     `interruption` is what ended the unit from within, whatever its program makes of it: a twin's answer, a conflict, a
-    lost transaction. `irreversible` names the first operation that must not happen twice. `cause` is the id of the
-    message that the unit is for, once it is known.
+    lost transaction, an item that is another's. `irreversible` names the first operation that must not happen twice.
+    `cause` is the id of the message that the unit is for, once it is known.
     """
 
     __slots__ = (
+        "admit",
         "answer_call",
         "cause",
         "claim",
@@ -84,6 +89,7 @@ class Unit:
         "title",
         "transaction",
         "turn",
+        "waits",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +102,8 @@ class Unit:
         fingerprint: bytes | None,
         answer_call: Callable[[Unit, Call, Any], Awaitable[Any]],
         cause: str | None = None,
+        admit: Callable[[Any], Awaitable[bool]] | None = None,
+        waits: Callable[[], None] | None = None,
     ) -> None:
         self.home = home
         self.transaction = transaction
@@ -103,6 +111,8 @@ class Unit:
         self.title = title
         self.cause = cause or request.command_id
         self.claim = fingerprint
+        self.admit = admit
+        self.waits = waits
         self.answer_call = answer_call
         self.events = Events()
         self.outbox: Outbox[Any] = Outbox(home.topics)
@@ -209,8 +219,12 @@ class Unit:
             await self._abandon(self.interruption)
         try:
             if not self.is_open:
+                if self.waits is not None:
+                    self.waits()
                 await self.transaction.begin()
                 self.is_open = True
+            if self.admit is not None:
+                await self._admit(self.admit)
             if self.claim is not None:  # Also where an earlier claim was interrupted.
                 await self._claim()
             for savepoint in self.savepoints:
@@ -219,6 +233,14 @@ class Unit:
         except (StoreConflict, TransactionLost, StoreDown) as error:
             await self._abandon(error)
         self.settled = True
+
+    async def _admit(self, admit: Callable[[Any], Awaitable[bool]]) -> None:
+        # Shielded: interrupted in the middle it would be asked again, and find what it had done itself.
+        with CancelScope(shield=True):
+            is_admitted = await admit(self.transaction)
+        self.admit = None
+        if not is_admitted:
+            await self._abandon(NotAdmitted())
 
     async def _claim(self) -> None:
         command_id, fingerprint = self.request.command_id, self.claim

@@ -66,7 +66,7 @@ class AgendaWorker:
         )
         setback = await attempt.of(item.item, within=self.policy.handle_within)
         if setback is not None:
-            await self._conclude(item, setback)
+            await self._conclude(item, setback, attempt)
         elif attempt.is_stale:
             self.tally["stale"] += 1
         else:
@@ -83,10 +83,10 @@ class AgendaWorker:
         due = await self.store.next_agenda(tuple(self.takers))
         return None if due is None else (due - self.host.time.now()).total_seconds()
 
-    async def _conclude(self, entry: AgendaEntry, setback: Setback) -> None:
+    async def _conclude(self, entry: AgendaEntry, setback: Setback, attempt: Try) -> None:
         """Write what follows from a failed try in a unit of its own, if the loan is still ours."""
         plan = setback.plan
-        letter = await self._letter(entry, plan) if isinstance(plan, Bury) else None
+        letter = await self._letter(entry, plan, attempt) if isinstance(plan, Bury) else None
         try:
             is_ours = await self._written(entry, plan, letter, alone=False)
         except (StoreConflict, TransactionLost):
@@ -120,7 +120,7 @@ class AgendaWorker:
             await unit.commit(Ledger())
         return is_ours
 
-    async def _letter(self, entry: AgendaEntry, plan: Bury) -> DeadLetter:
+    async def _letter(self, entry: AgendaEntry, plan: Bury, attempt: Try) -> DeadLetter:
         """Write the dead letter that an entry becomes. It has the item's id, unless a replay of it had that before."""
         envelope, now = entry.item.envelope, self.host.time.now()
         is_taken = await self.store.dead_letter(envelope.id) is not None
@@ -139,6 +139,7 @@ class AgendaWorker:
             attempts=entry.attempts + 1,
             blocks=False,
             at=max(now, entry.since),
+            recording=attempt.letter_recording(),
         )
 
     def _end(self, entry: AgendaEntry, counted: str, ending: Acknowledgement) -> None:

@@ -23,12 +23,16 @@ from effect_runtime.errors import (
     TransactionLost,
     UndecodableMessage,
 )
+from effect_runtime.integration import Secrets
+from effect_runtime.interpreter import Recording
 from effect_runtime.outbox._agenda import Persistence, plan_after_try
 from effect_runtime.outbox._inbox import Bury, Plan, Verdict
 from effect_runtime.outbox._ports import AgendaUnit
+from effect_runtime.outbox._recording import encoded_recording
 from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described, shown
 
+_NO_SECRETS: Final = Secrets()
 _STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
 
 Take: TypeAlias = Callable[[Any], Awaitable[bool]]
@@ -38,25 +42,29 @@ Take: TypeAlias = Callable[[Any], Awaitable[bool]]
 class React(Protocol):
     """Let a reaction handle an item in a unit of its own context.
 
-    1. It calls `admit` in the unit's transaction, at the latest right before the commit. False: nothing is written and
-    `Succeeded` is returned. 2. It returns `Succeeded` when the unit has committed, `Failed` or `Died` when nothing was
-    written. 3. It raises `errors.UndecodableMessage` for an item that it cannot read. 4. It may call `admit` again, in
-    a new unit, when a conflict makes it start over.
+    1. It calls `admit` in the unit's transaction, at the latest right before the commit, and `waits` before it waits
+    for that transaction. False: nothing is written and `Succeeded` is returned. 2. It returns `Succeeded` when the unit
+    has committed, `Failed` or `Died` when nothing was written. 3. It raises `errors.UndecodableMessage` for an item
+    that it cannot read. 4. It may call `admit` again, in a new unit, when a conflict makes it start over.
+    5. `recording` holds the operations of its last run.
     """
 
-    async def __call__(self, item: Any, *, admit: Take) -> Exit[Any, Any]:
+    async def __call__(
+        self, item: Any, *, admit: Take, waits: Callable[[], None], recording: Recording
+    ) -> Exit[Any, Any]:
         """Handle one item."""
         ...
 
 
 @frozen(kw_only=True)
 class Taker:
-    """What a worker knows of one reaction. `verdict` maps a declared failure."""
+    """What a worker knows of one reaction. `verdict` maps a declared failure; `secrets` are covered in dead letters."""
 
     reaction: str
     react: React
     verdict: Callable[[object], Verdict]
     persistence: Persistence
+    secrets: Secrets = _NO_SECRETS
 
 
 @frozen
@@ -71,7 +79,7 @@ class Setback:
 class Try:
     """One try of an item that has been tried `attempts` times and has been due for `elapsed`.
 
-    `is_begun`: its unit had its transaction. `is_stale`: the item was not ours any more.
+    `is_stale`: the item was not ours any more. `is_kept_waiting`: its unit waits for a transaction that others have.
     """
 
     taker: Taker
@@ -79,8 +87,9 @@ class Try:
     attempts: int
     elapsed: timedelta
     chance: float
-    is_begun: bool = field(init=False, default=False)
     is_stale: bool = field(init=False, default=False)
+    is_kept_waiting: bool = field(init=False, default=False)
+    recording: Recording = field(init=False, factory=Recording)
 
     async def of(self, item: Any, *, within: timedelta) -> Setback | None:
         """Try it; None when it was done, or is stale.
@@ -90,7 +99,7 @@ class Try:
         exit: Exit[Any, Any] | None = None
         try:
             with move_on_after(within.total_seconds()):
-                exit = await self.taker.react(item, admit=self._admit)
+                exit = await self.taker.react(item, admit=self._admit, waits=self._wait, recording=self.recording)
         except UndecodableMessage as error:
             return Setback(Bury(described(error), blocks=False))
         except BaseException as error:
@@ -102,13 +111,12 @@ class Try:
                 return None
             case Failed(failure):
                 verdict = self.taker.verdict(failure)
-                return self._setback(shown(failure), failure, verdict=verdict)
+                return self._setback(shown(failure, self.taker.secrets), failure, verdict=verdict)
             case Died(exception):
                 if is_store_trouble(exception):
                     raise exception
                 return self._setback(described(exception), exception)
-            case None | Cancelled() if not self.is_begun:
-                # It waited for its store behind others: no attempt of its own was made.
+            case None | Cancelled() if self.is_kept_waiting:
                 reason = f"its turn did not come within {within.total_seconds():g} s"
                 raise StoreConflict(self.taker.reaction, reason=reason)
             case None | Cancelled():
@@ -116,11 +124,18 @@ class Try:
             case _:
                 assert_never(exit)
 
+    def _wait(self) -> None:
+        self.is_kept_waiting = True
+
     async def _admit(self, unit: AgendaUnit) -> bool:
-        self.is_begun = True
+        self.is_kept_waiting = False
         taken = await self.take(unit)
         self.is_stale = not taken
         return taken
+
+    def letter_recording(self) -> bytes | None:
+        """Return the operations of this try as a dead letter keeps them."""
+        return encoded_recording(self.recording, self.taker.secrets)
 
     def _setback(self, error: str, failure: object = None, *, verdict: Verdict | None = None) -> Setback:
         wait = self.taker.persistence.wait_after(

@@ -120,7 +120,7 @@ class VolatileQueue:
             if setback is None:
                 self._end(item, "handled", Handled())
             else:
-                await self._conclude(item, setback)
+                await self._conclude(item, setback, attempt)
         except Exception:
             self.lanes.returned(item, due=self.host.time.monotonic() + self.policy.lease.total_seconds())
             raise
@@ -151,7 +151,7 @@ class VolatileQueue:
             else:
                 return
 
-    async def _conclude(self, entry: VolatileEntry[VolatileItem], setback: Setback) -> None:
+    async def _conclude(self, entry: VolatileEntry[VolatileItem], setback: Setback, attempt: Try) -> None:
         letter: DeadLetter | None = None
         match setback.plan:
             case Settle():
@@ -160,7 +160,7 @@ class VolatileQueue:
                 self.tally["retried"] += 1
                 self.lanes.failed(entry, due=self.host.time.monotonic() + wait.total_seconds(), error=error)
             case Bury(cause):
-                letter = self._letter(entry, cause)
+                letter = self._letter(entry, cause, attempt)
                 await self._stored(letter)
                 self._end(entry, "buried", GivenUp((letter.id,)))
             case _:
@@ -178,7 +178,7 @@ class VolatileQueue:
             await unit.inbox.bury(letter)  # a store keeps one list of letters; this one holds no place in any inbox
             await unit.commit(Ledger())
 
-    def _letter(self, entry: VolatileEntry[VolatileItem], cause: str) -> DeadLetter:
+    def _letter(self, entry: VolatileEntry[VolatileItem], cause: str, attempt: Try) -> DeadLetter:
         """Write a letter to read: its event was never encoded, so nobody can replay it."""
         envelope = entry.item.envelope
         return DeadLetter(
@@ -190,12 +190,13 @@ class VolatileQueue:
             sequence=None,
             event=envelope.id,
             type=envelope.type,
-            body=bounded(shown(entry.item.event)).encode(),
+            body=bounded(shown(entry.item.event, attempt.taker.secrets)).encode(),
             cause=bounded(cause),
             history=extended(entry.history, cause),
             attempts=entry.attempts + 1,
             blocks=False,
             at=self.host.time.now(),
+            recording=attempt.letter_recording(),
         )
 
     def _end(self, entry: VolatileEntry[VolatileItem], counted: str, ending: Acknowledgement) -> None:

@@ -95,7 +95,7 @@ class Chores:
         """Look out on the same store."""
         self.lookout = Lookout(self.store, host=self.host, pace=PACE)
 
-    async def react(self, item: AgendaItem | VolatileItem, *, admit: Any) -> Exit[Any, Any]:
+    async def react(self, item: AgendaItem | VolatileItem, *, admit: Any, **rest: Any) -> Exit[Any, Any]:
         """React as dispatch does: admission and effect in one transaction, nothing written on failure."""
         id = item.envelope.id
         try:
@@ -145,7 +145,7 @@ class Chores:
     def failing_react(self, handler: Handler) -> Any:
         """Return a reaction that fails with what a handler returns, outside of any unit."""
 
-        async def react(item: AgendaItem, *, admit: Any) -> Exit[Any, Any]:
+        async def react(item: AgendaItem, **rest: Any) -> Exit[Any, Any]:
             return Failed(await handler(item.envelope.id))
 
         return react

@@ -154,7 +154,7 @@ async def test_an_item_that_cannot_be_read_is_a_dead_letter_at_once() -> None:
     """No try will mend its payload."""
     async with chores() as world:
 
-        async def react(item: Any, *, admit: Any) -> Exit[Any, Any]:
+        async def react(item: Any, **rest: Any) -> Exit[Any, Any]:
             raise BadPayload("lending.loan-due", 1, faults={"loan": "is missing"})
 
         workers = world.workers(evolve(world.taker(), react=react))
@@ -225,6 +225,29 @@ async def test_a_handler_that_takes_too_long_is_stopped_and_tried_again() -> Non
                 await checkpoint()
         assert workers.counts == AgendaCounts(handled=1, retried=1)
         assert await world.effects() == ["a"]
+
+
+async def test_a_try_that_only_waited_for_its_store_spends_no_attempt() -> None:
+    """Others were in its way for all the time that it had; its lease runs out, and it is lent again."""
+    async with chores() as world:
+        stuck = [False, True]
+
+        async def react(item: Any, *, waits: Any, **rest: Any) -> Exit[Any, Any]:
+            waits()
+            if stuck.pop():
+                await Event().wait()
+            return await world.react(item, **rest)
+
+        policy = ConsumerPolicy(handle_within=timedelta(milliseconds=20))
+        workers = world.workers(evolve(world.taker(), react=react), policy=policy)
+        async with workers.running():
+            await world.add(chore("a"))
+            while stuck == [False, True] or "turn did not come" not in "".join(workers.trouble):
+                await checkpoint()
+            (entry,) = await world.store.agenda_entries()
+            assert entry.attempts == 0
+            await until(world.time, lambda: workers.counts.handled == 1)
+        assert workers.counts == AgendaCounts(handled=1)
 
 
 async def test_a_worker_that_slept_through_its_lease_changes_nothing() -> None:
@@ -372,13 +395,13 @@ async def test_concurrency_bounds_how_many_lanes_are_in_work(concurrency: int, e
         lanes: list[bool] = []
         go = Event()
 
-        async def react(item: Any, *, admit: Any) -> Exit[Any, Any]:
+        async def react(item: Any, **rest: Any) -> Exit[Any, Any]:
             inside.append(item.envelope.key)
             most[0] = max(most[0], len(inside))
             lanes.append(len(set(inside)) == len(inside))
             await go.wait()
             inside.remove(item.envelope.key)
-            return await world.react(item, admit=admit)
+            return await world.react(item, **rest)
 
         workers = world.workers(evolve(world.taker(), react=react), concurrency=concurrency)
         async with workers.running():

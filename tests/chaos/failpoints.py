@@ -25,7 +25,7 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "F3": "at COMMIT: shortly before, inside or after it",
         "F4": "after COMMIT, before dispatch hears of it",
         "F5": "after the unit has ended, before the relay is woken",
-        "F6": "after lanes were claimed",
+        "F6": "after lanes, or items of the agenda, were claimed",
         "F7": "after a message was published, before it is confirmed",
         "F8": "after it was confirmed, before that is recorded",
         "F9": "in the middle of recording a batch",

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tests.chaos.ledger import Line, read_ledger
 
@@ -38,13 +38,17 @@ class Effect:
 
 @frozen(kw_only=True)
 class Hop:
-    """One hop: business rows, outbox rows as (key, sequence), handlers that ran, and effects in their order."""
+    """One hop: business rows, outbox rows as (key, sequence), handlers that ran, and effects in their order.
+
+    What a context does later by itself is a hop, too: its `outbox` is None. `ordered`: order is promised for each key.
+    """
 
     name: str
     committed: tuple[Committed, ...]
-    outbox: tuple[tuple[str, int], ...]
+    outbox: tuple[tuple[str, int], ...] | None
     handled: frozenset[str]
     effects: tuple[Effect, ...]
+    ordered: bool = True
 
 
 @frozen(kw_only=True)
@@ -90,7 +94,7 @@ def judge(evidence: Evidence) -> Verdict:
         effects=tuple(
             f"{hop.name} {each.payment} x{each.count}" for hop in hops for each in hop.effects if each.count != 1
         ),
-        order=tuple(each for hop in hops for each in inversions(hop)),
+        order=tuple(each for hop in hops if hop.ordered for each in inversions(hop)),
         stuck=evidence.stuck,
         orphans=tuple(each for hop in hops for each in _orphans(hop)),
         answers=tuple(f"{payment} was told {number}, is {taken[payment]}" for payment, number in told),
@@ -118,6 +122,8 @@ def _ghosts(hop: Hop) -> Iterable[str]:
 
 
 def _orphans(hop: Hop) -> Iterable[str]:
+    if hop.outbox is None:
+        return ()
     business = Counter((row.account, row.number) for row in hop.committed)
     outbox = Counter(hop.outbox)
     return (
@@ -134,6 +140,7 @@ _STUCK: Final = (
     ("lane", "SELECT destination || ' ' || coalesce(key, event) FROM er_lane WHERE latest > last"),
     ("waiting", "SELECT subscription || ' ' || event FROM er_waiting"),
     ("blocked", "SELECT subscription || ' ' || key FROM er_mark WHERE blocked"),
+    ("agenda", "SELECT reaction || ' ' || id FROM er_agenda"),
     ("dead letter", "SELECT destination || ' ' || cause FROM er_dead WHERE state = 'dead'"),
 )
 
@@ -151,16 +158,18 @@ def stuck_rows(folder: Path) -> tuple[str, ...]:
 def progress(folder: Path) -> tuple[int, ...]:
     """Return how many rows there are of each kind: while it changes, something is going on."""
     counts: list[int] = []
-    for path, tables in ((_till(folder), ("payment", "receipt", "er_inbox")), (_book(folder), ("posting", "er_inbox"))):
+    of_till = ("payment", "receipt", "thanks", "reminder", "er_inbox")
+    for path, tables in ((_till(folder), of_till), (_book(folder), ("posting", "er_inbox"))):
         with closing(_open(path)) as file:
             counts += [file.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
     return tuple(counts)
 
 
 def arrived(folder: Path) -> frozenset[str]:
-    """Return the payments that have come all the way, to their receipt."""
+    """Return the payments that have come all the way: to their receipt, with thanks and a reminder."""
+    ends = "SELECT payment FROM receipt INTERSECT SELECT payment FROM thanks INTERSECT SELECT payment FROM reminder"
     with closing(_open(_till(folder))) as till:
-        return frozenset(payment for (payment,) in till.execute("SELECT payment FROM receipt"))
+        return frozenset(payment for (payment,) in till.execute(ends))
 
 
 def _till(folder: Path) -> Path:
@@ -183,7 +192,12 @@ def gather(folder: Path, *, trouble: Sequence[str]) -> Evidence:
     lines = tuple(read_ledger(folder))
     with closing(_open(_till(folder))) as till, closing(_open(_book(folder))) as book:
         paid, posted = "SELECT id, account, number FROM payment", "SELECT payment, account, number FROM posting"
-        hops = (_hop("posting", "till", till, paid, book, lines), _hop("receipt", "book", book, posted, till, lines))
+        hops = (
+            _hop("posting", till, paid, book, lines, topic="till"),
+            _hop("receipt", book, posted, till, lines, topic="book"),
+            _hop("thanks", till, paid, till, lines),
+            evolve(_hop("reminder", till, paid, till, lines), ordered=False),
+        )
     return Evidence(
         hops=hops,
         acknowledged=tuple((line["payment"], line["number"]) for line in lines if line["kind"] == "acknowledged"),
@@ -194,14 +208,20 @@ def gather(folder: Path, *, trouble: Sequence[str]) -> Evidence:
 
 
 def _hop(
-    name: str, topic: str, near: sqlite3.Connection, business: str, far: sqlite3.Connection, lines: Sequence[Line]
+    name: str,
+    near: sqlite3.Connection,
+    business: str,
+    far: sqlite3.Connection,
+    lines: Sequence[Line],
+    *,
+    topic: str | None = None,
 ) -> Hop:
     effects = far.execute(f"SELECT payment, account, number, count FROM {name} ORDER BY position")
     outbox = near.execute("SELECT key, sequence FROM er_outbox WHERE topic = ?", (topic,))
     return Hop(
         name=name,
         committed=tuple(Committed(*row) for row in near.execute(business)),
-        outbox=tuple((key, sequence) for key, sequence in outbox),
+        outbox=None if topic is None else tuple((key, sequence) for key, sequence in outbox),
         handled=frozenset(line["payment"] for line in lines if line["kind"] == "handled" and line["hop"] == name),
         effects=tuple(Effect(*row) for row in effects),
     )

@@ -39,7 +39,7 @@ _PLACES: Final[Mapping[Role, frozenset[str]]] = MappingProxyType(
         "whole": frozenset(POINTS),
         "producer": frozenset(("F1", "F2", "F3", "F4", "F5", "F15", "F16")),
         "relay": frozenset(("F6", "F7", "F8", "F9", "F14", "F15", "F16")),
-        "consumer": frozenset(("F10", "F11", "F12", "F13", "F14", "F15", "F16")),
+        "consumer": frozenset(("F6", "F10", "F11", "F12", "F13", "F14", "F15", "F16")),
     }
 )
 _AT_ONCE: Final = frozenset(("F1", "F2", "F4", "F5"))

@@ -1,16 +1,34 @@
 """The system under test: a till that takes payments, and a book that posts them and tells the till so.
 
-Two contexts on two files or one, two hops: payment -> posting -> receipt. Each hop's row counts how often it was
-applied, and each handler says in the ledger outside that it ran.
+Two contexts on two files or one, two hops: payment -> posting -> receipt. Beside them, two things that the till does
+later by itself: it thanks for each payment after the commit, and reminds of it when that is due. Each row at the end
+counts how often it was applied, and each handler says in the ledger outside that it ran.
 """
 
 from __future__ import annotations
 
-from typing import NewType, Protocol, TypeAlias
+from datetime import timedelta
+from typing import Final, NewType, Protocol, TypeAlias
 
 from attrs import frozen
 
-from effect_runtime import A, Context, Do, E, Eff, Outbox, Refused, Topic, guard, integration_event, publish
+from effect_runtime import (
+    A,
+    Context,
+    Do,
+    DomainEvent,
+    E,
+    Eff,
+    Outbox,
+    Refused,
+    Topic,
+    emit,
+    guard,
+    integration_event,
+    publish,
+)
+from effect_runtime.dispatch import Due, EventQueue, send_later, stored
+from effect_runtime.events import Events
 from tests.chaos.cures import Sickness
 
 PaymentId = NewType("PaymentId", str)
@@ -50,7 +68,27 @@ class PaymentPosted(BookEvents):
     number: int
 
 
-Told: TypeAlias = PaymentTaken | PaymentPosted
+@frozen
+@stored("till.payment-taken-occurred")
+class PaymentTakenOccurred(DomainEvent):
+    """The `number`th payment of an account was taken."""
+
+    account: Account
+    payment: PaymentId
+    number: int
+
+
+@frozen
+@stored("till.remind")
+class Remind:
+    """Remind of the `number`th payment of an account: sent when it is taken, due a little later."""
+
+    account: Account
+    payment: PaymentId
+    number: int
+
+
+Told: TypeAlias = PaymentTaken | PaymentPosted | PaymentTakenOccurred | Remind
 
 
 class Payments(Protocol):
@@ -87,8 +125,12 @@ class TillRuntime:
 
     payments: Payments
     receipts: Applied
+    thanks: Applied
+    reminders: Applied
     diary: Diary
     outbox: Outbox[TillEvents]
+    events: Events
+    due: Due
 
 
 @frozen
@@ -102,6 +144,9 @@ class BookRuntime:
 
 till = Context("till", TillRuntime, publishes=[TillEvents])
 book = Context("book", BookRuntime, publishes=[BookEvents])
+counter = EventQueue("counter")
+SOON: Final = timedelta(milliseconds=150)
+"""How long after a payment its reminder is due."""
 Till: TypeAlias = Do[A, E, TillRuntime]
 Book: TypeAlias = Do[A, E, BookRuntime]
 
@@ -128,12 +173,30 @@ class PaymentRefused:
 
 @till.command(access="public")
 def take_payment(command: TakePayment) -> Till[int, PaymentRefused]:
-    """Write the payment and tell of it."""
+    """Write the payment, tell of it, and leave for later what follows."""
     rt = yield from till.runtime
     number = yield from rt.payments.add(command.payment, command.account)
     yield from publish(PaymentTaken(command.account, command.payment, number, command.sickness))
+    yield from emit(PaymentTakenOccurred(command.account, command.payment, number))
+    yield from send_later(Remind(command.account, command.payment, number), due=SOON)
     yield from guard(not command.refused, PaymentRefused(command.payment))
     return number
+
+
+@till.after_commit(PaymentTakenOccurred, queue=counter, key="account")
+def thank(event: PaymentTakenOccurred) -> Till[None]:
+    """Thank for the payments of an account, in their order."""
+    rt = yield from till.runtime
+    yield from rt.diary.note("thanks", event)
+    yield from rt.thanks.add(event)
+
+
+@till.command(access="internal")
+def remind(command: Remind) -> Till[None]:
+    """Remind of a payment."""
+    rt = yield from till.runtime
+    yield from rt.diary.note("reminder", command)
+    yield from rt.reminders.add(command)
 
 
 @frozen

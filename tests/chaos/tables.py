@@ -21,11 +21,13 @@ _APPLIED: Final = (
 TILL: Final = (
     Migration(
         1,
-        "payments and receipts",
+        "payments and what follows",
         (
             "CREATE TABLE payment (id TEXT PRIMARY KEY, account TEXT NOT NULL, number INTEGER NOT NULL,"
             " UNIQUE (account, number)) STRICT",
             _APPLIED.format("receipt"),
+            _APPLIED.format("thanks"),
+            _APPLIED.format("reminder"),
         ),
         owner="till",
     ),
@@ -97,7 +99,16 @@ class LedgerDiary:
 
 def till_runtime(tx: Transaction[SqliteSession], diary: LedgerDiary) -> TillRuntime:
     """Build what one unit of the till may use."""
-    return TillRuntime(SqlitePayments(tx.session), SqliteApplied(tx.session, "receipt"), diary, tx.outbox)
+    return TillRuntime(
+        payments=SqlitePayments(tx.session),
+        receipts=SqliteApplied(tx.session, "receipt"),
+        thanks=SqliteApplied(tx.session, "thanks"),
+        reminders=SqliteApplied(tx.session, "reminder"),
+        diary=diary,
+        outbox=tx.outbox,
+        events=tx.events,
+        due=tx.due,
+    )
 
 
 def book_runtime(tx: Transaction[SqliteSession], diary: LedgerDiary) -> BookRuntime:

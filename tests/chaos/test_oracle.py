@@ -61,6 +61,17 @@ def test_an_effect_before_its_predecessor_is_an_inversion() -> None:
     assert after(evolve(HOP, effects=effects)) == Verdict(order=("posting a: 1 after 2",))
 
 
+def test_where_no_order_is_promised_none_is_asked_for() -> None:
+    """Due commands of one key may pass each other."""
+    assert after(evolve(HOP, ordered=False, effects=(APPLIED[2], APPLIED[1], APPLIED[0]))) == Verdict()
+
+
+def test_what_is_no_event_needs_no_outbox_row() -> None:
+    """What a context does later by itself is judged by its effects alone."""
+    assert after(evolve(HOP, outbox=None)) == Verdict()
+    assert after(evolve(HOP, outbox=None, effects=APPLIED[:2])) == Verdict(lost=("posting p2",))
+
+
 def test_business_and_outbox_rows_are_joined_both_ways() -> None:
     """A business row without its event, and an event without its business row, are both named."""
     verdict = after(evolve(HOP, outbox=(("a", 1), ("a", 2), ("c", 1))))

@@ -115,8 +115,8 @@ async def serve(settings: Settings) -> None:
         failpoints.arm(Order(MIGRATING, nth, timedelta(microseconds=delay)))
     body = Body(SteppedTime(timedelta(seconds=settings.clock)))
     app = shop(settings, ledger, failpoints, body)
-    relay, consumers = settings.role in ("whole", "relay"), settings.role in ("whole", "consumer")
-    async with app.running(relay=relay, consumers=consumers), anyio.create_task_group() as group:
+    relay, hands = settings.role in ("whole", "relay"), settings.role in ("whole", "consumer")
+    async with app.running(relay=relay, consumers=hands, agenda=hands), anyio.create_task_group() as group:
         _say(ready=settings.name)
         worker = Worker(app, settings, ledger, failpoints, body, group)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):

@@ -18,6 +18,7 @@ from typing import Any, Final, ParamSpec, TypeVar, final
 
 from attrs import define, field, frozen
 
+from effect_runtime.dispatch import AgendaEntry
 from effect_runtime.dispatch import Ledger as Commit
 from effect_runtime.effect import Call, Operation
 from effect_runtime.errors import MessageRejected
@@ -27,7 +28,7 @@ from effect_runtime.outbox import Claimed, DeadLetter, Settlement
 from tests.chaos.cures import Sickness, is_cured
 from tests.chaos.failpoints import Failpoints
 from tests.chaos.ledger import Ledger
-from tests.chaos.shop import Applied, Payments, keep_receipt, post_payment
+from tests.chaos.shop import Applied, Payments, keep_receipt, post_payment, remind
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,6 +159,12 @@ class WoundedStore:
                     self.failpoints.passed("F6")
                 return claimed
 
+            async def claim_agenda(**asked: Any) -> tuple[AgendaEntry, ...]:
+                entries: tuple[AgendaEntry, ...] = await opened.claim_agenda(**asked)
+                if entries:
+                    self.failpoints.passed("F6")
+                return entries
+
             async def settle(settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
                 return await self._settle(opened, settlements)
 
@@ -166,7 +173,14 @@ class WoundedStore:
                 closed: bool = await opened.close_dead_letter(id, state)
                 return closed
 
-            yield Passing(opened, unit=unit, claim=claim, settle=settle, close_dead_letter=close_dead_letter)
+            yield Passing(
+                opened,
+                unit=unit,
+                claim=claim,
+                claim_agenda=claim_agenda,
+                settle=settle,
+                close_dead_letter=close_dead_letter,
+            )
 
     async def _settle(self, opened: Any, settlements: Sequence[Settlement]) -> tuple[Settlement, ...]:
         """Settle in two halves, which the port allows, with a point between them."""
@@ -265,7 +279,7 @@ class WoundedWire:
 
 def wounded(failpoints: Failpoints) -> Callable[[Perform], Perform]:
     """Return an interceptor with F1, F11 and F12."""
-    handlers = (post_payment, keep_receipt)
+    handlers = (post_payment, keep_receipt, remind)
 
     def intercept(perform: Perform) -> Perform:
         def performed(operation: Operation, runtime: Any) -> Awaitable[Any]:

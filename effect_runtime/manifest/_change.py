@@ -175,7 +175,7 @@ RULES: Final[Mapping[ChangeKind, Rule]] = MappingProxyType(
             "Give it a default; or raise `version=` by one and write an @upcaster from the version before.",
         ),
         ChangeKind.FIELD_REMOVED: Rule(
-            _BREAKING, "it is gone ({before}), and readers of this version still ask for it.", _NEW_VERSION
+            _BREAKING, "it is gone ({before}), and readers of this version still expect it.", _NEW_VERSION
         ),
         ChangeKind.DEFAULT_ADDED: Rule(_COMPATIBLE, "it has a default now; it is sent as before.", _NOTHING),
         ChangeKind.DEFAULT_REMOVED: Rule(

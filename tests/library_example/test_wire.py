@@ -39,5 +39,5 @@ def test_a_field_that_is_taken_away_is_refused_with_the_way_out() -> None:
     assert change.impact is Impact.BREAKING
     assert str(change) == (
         "breaking: event 'lending.book-borrowed' version 2, field 'patron_id': it is gone (text), and readers of this "
-        "version still ask for it. Raise `version=` by one and write an @upcaster from the version before."
+        "version still expect it. Raise `version=` by one and write an @upcaster from the version before."
     )

@@ -238,9 +238,10 @@ class Unit:
         # Shielded: interrupted in the middle it would be asked again, and find what it had done itself.
         with CancelScope(shield=True):
             is_admitted = await admit(self.transaction)
-        self.admit = None
-        if not is_admitted:
-            await self._abandon(NotAdmitted())
+            self.admit = None
+            if is_admitted:
+                return
+        await self._abandon(NotAdmitted())
 
     async def _claim(self) -> None:
         command_id, fingerprint = self.request.command_id, self.claim

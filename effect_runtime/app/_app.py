@@ -8,10 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import timedelta
 from os import PathLike
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
+
+from attrs import evolve
 
 from effect_runtime.app._agenda import AllAgendas
 from effect_runtime.app._catalogue import Catalogue
@@ -29,6 +32,8 @@ from effect_runtime.dispatch import (
     NotDone,
     OutsideUnit,
     Principal,
+    Store,
+    Subscription,
     TransportInterpreter,
     anonymous,
     way_out,
@@ -106,6 +111,7 @@ class App:
         self._live: Live | None = None
         self._is_taken = False
         self._catalogue: Catalogue | None = None
+        self._is_moved = False
         self._committed = manifest
 
     @property
@@ -117,6 +123,11 @@ class App:
     def topics(self) -> tuple[type[Topic], ...]:
         """Return every topic that its contexts publish or hear."""
         return topics_of(self._plan)
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """Return its contexts with their stores."""
+        return self._plan.bindings
 
     def build(self) -> None:
         """Import the modules that contexts name and verify everything; `running` does this first.
@@ -136,6 +147,37 @@ class App:
         self._verify()
         return manifest_of(self._plan)
 
+    def moved(
+        self,
+        host: Host,
+        place: Callable[[Binding], Store[Any, Any] | None],
+        *,
+        wire: Transport | None,
+        interceptors: Sequence[Interceptor] = (),
+        elsewhere: Sequence[Subscription[Any]] = (),
+        pace: Pace | None = None,
+    ) -> App:
+        """Return the same application on other ground: host, wire, and for each context the store that `place` names.
+
+        A context for which `place` names none runs elsewhere: its subscriptions are known, as are those of `elsewhere`,
+        and nothing of it is opened. `interceptors` lie inside those that the application has. What was built before
+        is not verified again.
+        """
+        plan = self._plan
+        placed = [(binding, place(binding)) for binding in plan.bindings]
+        away = (each for binding, store in placed if store is None for each in binding.context.subscriptions)
+        app = copy(self)
+        app._live, app._is_taken, app._is_moved = None, False, True
+        app._plan = evolve(
+            plan,
+            bindings=tuple(evolve(binding, store=store) for binding, store in placed if store is not None),
+            elsewhere=(*away, *elsewhere),
+            interpreter=Interpreter((*plan.interpreter.interceptors, *interceptors), host, plan.interpreter.debug),
+            wire=wire,
+            pace=pace or plan.pace,
+        )
+        return app
+
     @asynccontextmanager
     async def running(self, *, relay: bool = True, consumers: bool = True, agenda: bool = True) -> AsyncIterator[App]:
         """Verify, open, start; on the way out take no more messages, drain and close in reverse.
@@ -145,7 +187,8 @@ class App:
         """
         if self._is_taken:
             raise AppAlreadyRunning(self.name)
-        self.build()
+        if self._catalogue is None or not self._is_moved:
+            self.build()
         self._is_taken = True
         try:
             async with opened(self._plan, relay=relay, consumers=consumers, agenda=agenda) as live:

@@ -35,6 +35,8 @@ class Plan:
     pace: Pace | None
     drain: timedelta
     secrets: Secrets
+    elsewhere: tuple[Subscription[Any], ...] = ()
+    """Subscriptions of contexts that run in other processes."""
 
     @property
     def host(self) -> Host:
@@ -43,5 +45,6 @@ class Plan:
 
     @property
     def subscriptions(self) -> tuple[Subscription[Any], ...]:
-        """Return the subscriptions of all contexts."""
-        return tuple(each for binding in self.bindings for each in binding.context.subscriptions)
+        """Return the subscriptions of all contexts, and those of contexts that run elsewhere."""
+        here = (each for binding in self.bindings for each in binding.context.subscriptions)
+        return (*here, *self.elsewhere)

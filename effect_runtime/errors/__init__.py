@@ -66,6 +66,7 @@ from effect_runtime.errors._running import (
     UnhandledFailure,
     UnjoinedFailure,
 )
+from effect_runtime.errors._simulating import LeftSimulation, NotSimulated, OpaqueValue
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
     CommitUndecided,
@@ -127,6 +128,7 @@ __all__ = [
     "ForeignCall",
     "ForeignEvent",
     "ForkOutsideScope",
+    "LeftSimulation",
     "MessageAmbiguous",
     "MessageRejected",
     "MessageUnknown",
@@ -138,8 +140,10 @@ __all__ = [
     "NotAnEffect",
     "NotRetirable",
     "NotSendable",
+    "NotSimulated",
     "NotYetThere",
     "NothingToReplay",
+    "OpaqueValue",
     "OperationNotAsync",
     "OperationOutsideUnit",
     "PartitionPaused",

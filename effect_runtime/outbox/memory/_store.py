@@ -19,6 +19,7 @@ from effect_runtime.outbox._ports import Claimed, DeadLetter, Kept, Place, Route
 from effect_runtime.outbox.memory import _agenda, _inbox, _lanes, _retention
 from effect_runtime.outbox.memory._database import Database
 from effect_runtime.outbox.memory._session import MemoryReadSession
+from effect_runtime.outbox.memory._turn import Turn
 from effect_runtime.outbox.memory._unit import MemoryUnit
 
 T = TypeVar("T")
@@ -43,6 +44,11 @@ class MemoryStore:
 
     def __repr__(self) -> str:
         return f"MemoryStore({self._name!r})"
+
+    def abandon(self) -> None:
+        """Undo what is not committed and free the turn, as when the process that wrote has died: for simulations."""
+        self._database.journal.undo()
+        self._database.turn = Turn()
 
     @asynccontextmanager
     async def opened(self, host: Host) -> AsyncIterator[OpenMemory]:

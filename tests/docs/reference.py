@@ -88,14 +88,16 @@ def chapter_page(title: str, doors: tuple[str, ...]) -> str:
 
 
 def entries_of(door: str) -> Iterator[Entry]:
-    """Yield the public names that one chapter defines: those of daily use, and those of its own door."""
+    """Yield the public names of one chapter: those of daily use that it defines, and those of its own door."""
     module = import_module(f"effect_runtime.{door}")
     defined = definitions_of(door)
     for name in effect_runtime.__all__:
         if name in defined and getattr(module, name, None) is getattr(effect_runtime, name):
             yield _entry(name, "effect_runtime", defined)
     for name in module.__all__:
-        yield _entry(name, f"effect_runtime.{door}", defined)
+        # A chapter may offer what one below it defines: then it is public here alone.
+        below = defined if name in defined else definitions_of(getattr(module, name).__module__.split(".")[1])
+        yield _entry(name, f"effect_runtime.{door}", below)
 
 
 def definitions_of(door: str) -> dict[str, list[tuple[Definition, str]]]:

@@ -1,7 +1,37 @@
-"""How we know: what tests of an application are made of."""
+"""How we know: production applications in a world without chance, under every order and every crash.
+
+A `Simulation` runs an application again and again; a `Chooser` decides what happens wherever more than one thing could.
+"""
 
 from __future__ import annotations
 
+from effect_runtime.testing._broker import Delivery
+from effect_runtime.testing._faults import Fails, Faults
+from effect_runtime.testing._process import Client
 from effect_runtime.testing._replay import replayed
+from effect_runtime.testing._simulation import Party, Simulation
+from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
+from effect_runtime.testing._trace import Step, Trace
+from effect_runtime.testing._world import Hears, Run, View
 
-__all__ = ["replayed"]
+__all__ = [
+    "Alternative",
+    "Canonical",
+    "Chooser",
+    "Client",
+    "Delivery",
+    "Fails",
+    "Faults",
+    "Hears",
+    "Party",
+    "Plan",
+    "Planned",
+    "Run",
+    "Simulation",
+    "Site",
+    "Step",
+    "Trace",
+    "View",
+    "Walk",
+    "replayed",
+]

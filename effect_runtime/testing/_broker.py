@@ -1,0 +1,207 @@
+"""A broker as a durable log with acknowledgements, and the production `Transport` over it.
+
+Each group gets every message of its topic, in the order of each key; what is not acknowledged comes again. The log
+outlives every process. Knows bytes, keys and groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context
+from typing import Any, Final, final
+
+import anyio
+from attrs import define, field, frozen
+
+from effect_runtime.integration import Features, Message, Receive
+from effect_runtime.testing._boundaries import Boundaries
+from effect_runtime.testing._core import Fiber
+from effect_runtime.testing._incarnation import Incarnation
+
+_AGAIN: Final = 1.0
+"""Seconds after which a message that was not taken comes again, and by which a late one is late."""
+
+_HOW: Final = ("deliver", "late", "twice")
+
+
+@define(eq=False)
+class Delivery:
+    """One message for one group, until somebody acknowledges it."""
+
+    message: Message
+    number: int
+    group: Group
+    in_flight: bool = False
+    acked: bool = False
+
+    async def ack(self) -> None:
+        """Tell the broker that it need not come again."""
+        await self.group.ack(self)
+
+
+@frozen(eq=False)
+class Listener:
+    """Who takes the messages of a group now."""
+
+    life: Incarnation
+    boundaries: Boundaries
+    context: Callable[[Fiber], Context]
+    take: Callable[[Delivery], Awaitable[None]]
+
+
+@define(eq=False)
+class Group:
+    """One group's share of the log. Owned by its broker."""
+
+    name: str
+    pending: list[Delivery] = field(factory=list)
+    listener: Listener | None = None
+    _numbers: int = 0
+
+    def add(self, message: Message) -> None:
+        """Take a message in."""
+        self._numbers += 1
+        self.pending.append(Delivery(message, self._numbers, self))
+        self.offer()
+
+    def offer(self) -> None:
+        """Start every delivery that may start: the first of each key, and all without one."""
+        listener, busy = self.listener, set[str]()
+        if listener is None or listener.life.is_dead:
+            return
+        for delivery in self.pending:
+            key = delivery.message.key
+            if not delivery.in_flight and (key is None or key not in busy):
+                delivery.in_flight = True
+                fiber = Fiber(listener.boundaries.process, self.name)
+                listener.life.create_task(self._deliver(delivery, listener), context=listener.context(fiber))
+            if key is not None:
+                busy.add(key)
+
+    def drop(self, life: Incarnation) -> None:
+        """Forget a listener that died or left: what it has not acknowledged comes again."""
+        if self.listener is not None and self.listener.life is life:
+            self.listener = None
+            for delivery in self.pending:
+                delivery.in_flight = False
+
+    async def ack(self, delivery: Delivery) -> None:
+        """Take a delivery off the log."""
+        listener = self.listener
+        assert listener is not None  # only who listens was given a delivery
+
+        async def off() -> None:
+            if not delivery.acked:
+                delivery.acked = True
+                self.pending.remove(delivery)
+
+        await listener.boundaries.around("Broker.ack", off, delivery.number)
+
+    async def _deliver(self, delivery: Delivery, listener: Listener) -> None:
+        boundaries, how = listener.boundaries, "deliver"
+        if boundaries.faults.messages and not boundaries.healed:
+            how = _HOW[boundaries.core.ask(boundaries.process, self.name, "Broker.deliver", "message", _HOW)]
+        if how == "late":
+            await anyio.sleep(_AGAIN)
+        try:
+            await listener.take(delivery)
+        except Exception as error:
+            boundaries.core.tell(boundaries.process, self.name, "Broker.refused", delivery.number, type(error).__name__)
+        if not delivery.acked:
+            await anyio.sleep(_AGAIN)
+        elif how == "twice":
+            self.pending.insert(0, Delivery(delivery.message, delivery.number, self))
+        delivery.in_flight = False
+        self.offer()
+
+
+@final
+class Broker:
+    """The log of one run."""
+
+    def __init__(self) -> None:
+        self._topics: dict[str, dict[str, Group]] = {}
+
+    def join(self, topic: str, group: str) -> Group:
+        """Return a group of a topic; it gets what is published from now on."""
+        return self._topics.setdefault(topic, {}).setdefault(group, Group(group))
+
+    def append(self, topic: str, message: Message) -> None:
+        """Accept a message, for every group of its topic."""
+        for group in self._topics.get(topic, {}).values():
+            group.add(message)
+
+    def drop(self, life: Incarnation) -> None:
+        """Forget whoever listened in a life that has ended."""
+        for groups in self._topics.values():
+            for group in groups.values():
+                group.drop(life)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether everything was acknowledged."""
+        return not any(group.pending for groups in self._topics.values() for group in groups.values())
+
+
+@final
+@define(eq=False)
+class BrokerWire:
+    """The broker as one life of a process sees it: a production transport."""
+
+    broker: Broker
+    life: Incarnation
+    boundaries: Boundaries
+    context: Callable[[Fiber], Context]
+
+    @property
+    def features(self) -> Features:
+        """Return what it promises."""
+        return Features(durable=True, ordered_pipelining=False, redelivers=True, per_subscription=False)
+
+    def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
+        """Return the topic: the broker fans out."""
+        return (topic,)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do nothing: there is no connection."""
+        yield
+
+    @asynccontextmanager
+    async def listening(self, subscription: str, topic: str, receive: Receive) -> AsyncIterator[None]:
+        """Deliver to `receive`, and acknowledge what it has settled."""
+
+        async def take(delivery: Delivery) -> None:
+            await receive(delivery.message)
+            await delivery.ack()
+
+        with self.taking(subscription, topic, take):
+            yield
+
+    def taking(self, subscription: str, topic: str, take: Callable[[Delivery], Awaitable[None]]) -> Any:
+        """Deliver to `take`, which acknowledges by itself, while entered."""
+        return _Taking(self.broker.join(topic, subscription), Listener(self.life, self.boundaries, self.context, take))
+
+    async def publish(self, destination: str, message: Message) -> None:
+        """Hand a message to the broker and wait until it is accepted."""
+
+        async def accept() -> None:
+            self.broker.append(destination, message)
+
+        await self.boundaries.around("Broker.publish", accept, message.key)
+
+
+@define(eq=False)
+class _Taking:
+    """Listen to a group while entered."""
+
+    group: Group
+    listener: Listener
+
+    def __enter__(self) -> None:
+        self.group.listener = self.listener
+        self.group.offer()
+
+    def __exit__(self, *error: Any) -> None:
+        self.group.drop(self.listener.life)

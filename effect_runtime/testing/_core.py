@@ -1,0 +1,246 @@
+"""What runs next: the one queue under all event loops of a simulated world, its virtual time and its questions.
+
+A fiber goes on until it waits. Then comes the oldest handle that is ready, then what anyio wants to deliver again, then
+the fiber that was parked first, then the next timer. Knows handles and names, no application.
+"""
+
+from __future__ import annotations
+
+import heapq
+from asyncio import _get_running_loop, _set_running_loop
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextvars import Context, ContextVar
+from types import coroutine
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast, final
+
+from anyio import CancelScope
+from attrs import define
+
+from effect_runtime.testing._site import Alternative, Chooser, Kind, Site
+from effect_runtime.testing._trace import Step, Trace
+
+Ending: TypeAlias = Literal["done", "quiet", "restless"]
+"""How driving ended: all that was awaited is done; nothing more comes before the horizon; too much at one instant."""
+
+_FAIR: Final = 0x3FF
+"""A fiber that goes on by itself gives way once in so many handles, so that waiting for another in a loop ends."""
+
+MAIN: Final = "main"
+"""The fiber in which a process opens its application."""
+
+_STAY_OR_SWITCH: Final = ("stay", "switch")
+
+
+@define(eq=False)
+class Fiber:
+    """A line of execution by its name; tasks that it starts run under it. `scope` cancels its program, where it may."""
+
+    process: str
+    name: str
+    scope: CancelScope | None = None
+
+
+FIBER: Final[ContextVar[Fiber]] = ContextVar("effect_runtime.testing.fiber")
+"""The fiber of the running task. A context variable, because every task inherits the context it was started in."""
+
+
+class Life(Protocol):
+    """An event loop as the core knows it. `is_dead`: its handles are skipped."""
+
+    is_dead: bool
+
+
+@final
+class Handle:
+    """Something to call in one life of a process; `when` is for timers."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "life", "timer_at")
+
+    def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, life: Life, at: float = 0.0) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.life = life
+        self.timer_at = at
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Call nothing."""
+        self.is_cancelled = True
+        self.callback, self.args = None, ()  # whatever they hold must not live as long as a far timer
+
+    def cancelled(self) -> bool:
+        """Tell whether it was cancelled."""
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """Return the moment of a timer."""
+        return self.timer_at
+
+
+@final
+class Core:
+    """The queue of one run. `current` is the context whose handle is running: what it schedules for itself comes first.
+
+    `bound` is how many handles may run at one instant of virtual time before the run counts as restless.
+    """
+
+    __slots__ = (
+        "_asked", "_bound", "_choose", "_count", "_parks", "_retried", "_yields", "asked", "current", "now", "own",
+        "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
+    )  # fmt: skip
+
+    def __init__(self, chooser: Chooser, *, bound: int = 20_000, strict: bool = True) -> None:
+        self._choose = chooser.choose
+        self._bound = bound
+        self.now = 0.0
+        self.current: Context | None = None
+        self.own: deque[Handle] = deque()
+        self.ready: deque[Handle] = deque()
+        self.redeliveries: list[Handle] = []
+        self.parked: deque[Handle] = deque()
+        self.timers: list[tuple[float, int, Handle]] = []
+        self.troubles: list[BaseException] = []
+        self.trace = Trace(strict=strict)
+        self.asked: list[tuple[Site, Sequence[Alternative]]] = []
+        self.plan: dict[Site, int] = {}
+        self.unfinished = 0
+        self._asked: dict[tuple[str, str, str, Kind], int] = {}
+        self._count = 0
+        self._parks = False
+        self._yields = False
+        self._retried = False
+
+    # Scheduling: called by event loops.
+
+    def soon(self, handle: Handle) -> None:
+        """Queue a handle: first of all when the running fiber means itself."""
+        if handle.context is not self.current:
+            self.ready.append(handle)
+        elif self._parks:
+            self._parks = False
+            self.parked.append(handle)
+        elif self._yields:
+            self._yields = False
+            self.ready.append(handle)
+        else:
+            self.own.append(handle)
+
+    def later(self, handle: Handle) -> None:
+        """Queue a timer. Those of one moment run in the order of their making."""
+        self._count += 1
+        heapq.heappush(self.timers, (handle.timer_at, self._count, handle))
+
+    async def park(self) -> None:
+        """Let everybody else go on until they wait; the running fiber goes on after that."""
+        self._parks = True
+        await _bare_yield()
+
+    async def give_way(self) -> None:
+        """Let those that are ready go first."""
+        self._yields = True
+        await _bare_yield()
+
+    # Questions: asked by boundaries.
+
+    def ask(self, process: str, fiber: str, operation: str, kind: Kind, alternatives: Sequence[Alternative]) -> int:
+        """Ask the chooser and remember the question, and the answer unless it is 0."""
+        key = (process, fiber, operation, kind)
+        nth = self._asked.get(key, 0) + 1
+        self._asked[key] = nth
+        site = Site(process, fiber, operation, nth, kind)
+        self.asked.append((site, alternatives))
+        answer = self._choose(site, alternatives)
+        if answer:
+            self.plan[site] = answer
+            self.tell(process, fiber, f"{alternatives[answer]} at {operation} #{nth}")
+        return answer
+
+    async def offer_switch(self, process: str, fiber: str, operation: str) -> None:
+        """Ask whether the running fiber goes on, where somebody else could."""
+        key: tuple[str, str, str, Kind] = (process, fiber, operation, "schedule")
+        if self.ready or self.parked:
+            if self.ask(process, fiber, operation, "schedule", _STAY_OR_SWITCH):
+                await self.park()
+        else:
+            self._asked[key] = self._asked.get(key, 0) + 1  # the number of a site must not depend on the others
+
+    def tell(self, process: str, fiber: str, what: str, *values: Any) -> None:
+        """Add a step to the trace."""
+        self.trace.add(Step(self.now, process, fiber, what, values))
+
+    # Driving: called by whoever owns the run.
+
+    def drive(self, horizon: float) -> Ending:
+        """Run until nobody is unfinished and all wait, or nothing comes before `horizon`, or time stands still."""
+        outer = _get_running_loop()
+        try:
+            return self._drive(horizon)
+        finally:
+            self.current = None
+            _set_running_loop(outer)
+
+    def _drive(self, horizon: float) -> Ending:
+        own, ready, running, count = self.own, self.ready, None, 0
+        while True:
+            if own:
+                handle = own.popleft()
+            elif ready:
+                handle = ready.popleft()
+            elif self._redeliver():
+                continue
+            elif not self.unfinished and not self.parked:
+                return "done"
+            else:
+                at = self.now
+                found = self.parked.popleft() if self.parked else self._next_timer(horizon)
+                if found is None:
+                    return "quiet"
+                handle, self._retried = found, False
+                if self.now != at:
+                    count = 0
+            if handle.is_cancelled or handle.life.is_dead:
+                continue
+            if handle.life is not running:
+                running = handle.life
+                _set_running_loop(cast("Any", running))
+            context = self.current = handle.context
+            try:
+                context.run(handle.callback, *handle.args)
+            except Exception as error:  # of a plain callback: a task keeps its own
+                self.troubles.append(error)
+            count += 1
+            if not count & _FAIR:
+                ready.extend(own)
+                own.clear()
+                if count > self._bound:
+                    return "restless"
+
+    def _redeliver(self) -> bool:
+        """Deliver cancellations again, once for each time that all wait; tell whether that woke somebody."""
+        if not self.redeliveries or self._retried:
+            return False
+        self._retried = True
+        due, self.redeliveries = self.redeliveries, []
+        self.current = None
+        for handle in due:
+            if not handle.is_cancelled and not handle.life.is_dead:
+                _set_running_loop(cast("Any", handle.life))
+                handle.context.run(handle.callback, *handle.args)
+        return bool(self.ready)
+
+    def _next_timer(self, horizon: float) -> Handle | None:
+        timers = self.timers
+        while timers and timers[0][0] <= horizon:
+            at, _, handle = heapq.heappop(timers)
+            if not handle.is_cancelled and not handle.life.is_dead:
+                # Never rounded: a timer that finds itself early would set itself again at this very instant.
+                self.now = max(self.now, at)
+                return handle
+        return None
+
+
+@coroutine
+def _bare_yield() -> Generator[None, Any, None]:
+    yield

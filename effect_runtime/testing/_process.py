@@ -1,0 +1,174 @@
+"""A process: a production application that boots, crashes and boots again, and the clients who use it.
+
+Volatile is what its present life holds; stores, broker and parties are outside. Knows nothing of plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from contextvars import Context
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeAlias, final
+
+import anyio
+from anyio import CancelScope
+from attrs import define, field, frozen
+
+from effect_runtime import App, Eff
+from effect_runtime.effect import Call, Cancelled, Exit
+from effect_runtime.testing._core import FIBER, MAIN, Core, Fiber
+from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._ordered import in_asyncio
+
+OnCrash: TypeAlias = Literal["retry", "abandon"]
+"""What a client does about a program that a crash interrupted: begin it again under the same id, or give it up."""
+
+RESTART: Final = 0.1
+"""Virtual seconds from a crash to the next life."""
+
+
+@frozen
+class Client:
+    """Somebody who uses a process: programs one after the other, the first no earlier than `after`."""
+
+    name: str
+    programs: Sequence[Eff[Any, Any, Any]]
+    after: timedelta = timedelta(0)
+
+
+@define(eq=False)
+class Visit:
+    """How far a client has come: how each of its programs has ended. None: a crash interrupted it, and it was given up.
+
+    `is_inside`: a program has begun and has not ended.
+    """
+
+    client: Client
+    exits: list[Exit[Any, Any] | None] = field(factory=list)
+    is_inside: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether every program has ended."""
+        return len(self.exits) == len(self.client.programs)
+
+
+@frozen(eq=False)
+class Ground:
+    """What one life of a process stands on: its application, what listens beside it, and what dies with it."""
+
+    app: App
+    beside: Callable[[App], AbstractContextManager[object]]
+    crash: Callable[[], None]
+
+
+@final
+class Process:
+    """One process of a run: `core.unfinished` counts its boots under way and its clients who have not ended."""
+
+    def __init__(
+        self,
+        core: Core,
+        name: str,
+        visits: Sequence[Visit],
+        *,
+        on_crash: OnCrash,
+        ground: Callable[[Process, Incarnation], Ground],
+    ) -> None:
+        self.name = name
+        self.core = core
+        self.visits = visits
+        self.lives: list[Incarnation] = []
+        self._on_crash = on_crash
+        self._ground = ground
+        self._present: Ground | None = None
+        self._is_booting = False
+        core.unfinished += sum(not visit.is_over for visit in visits)
+
+    @property
+    def life(self) -> Incarnation:
+        """Return the present life, or the last one."""
+        return self.lives[-1]
+
+    def boot(self) -> None:
+        """Begin a life: a new loop, a new context, the application built anew."""
+        life = Incarnation(self.core, self.name)
+        self.lives.append(life)
+        self._present = self._ground(self, life)
+        if not self._is_booting:
+            self._is_booting = True
+            self.core.unfinished += 1
+        life.create_task(self._live(life, self._present), context=self.context(Fiber(self.name, MAIN)))
+
+    def context(self, fiber: Fiber) -> Context:
+        """Return a context that holds nothing of anybody else."""
+        context = Context()
+        context.run(FIBER.set, fiber)
+        context.run(in_asyncio)
+        return context
+
+    async def crash(self) -> None:
+        """Die at once, and begin another life soon; whoever asked for it never goes on."""
+        life, ground = self.life, self._present
+        assert ground is not None  # who asks to die lives
+        life.is_dead = True
+        ground.crash()
+        self.core.tell(self.name, MAIN, "CRASH")
+        self._give_up()
+        if not self._is_booting:  # what waits for the restart must wait for all of it
+            self._is_booting = True
+            self.core.unfinished += 1
+        heir = Incarnation(self.core, self.name)
+        heir.call_later(RESTART, self.boot, context=Context())
+        await self.core.give_way()
+
+    def _give_up(self) -> None:
+        for visit in self.visits:
+            if visit.is_inside and self._on_crash == "abandon":
+                visit.exits.append(None)
+                self.core.unfinished -= visit.is_over
+            visit.is_inside = False
+
+    async def _live(self, life: Incarnation, ground: Ground) -> None:
+        try:
+            async with ground.app.running() as app:
+                with ground.beside(app):
+                    self._is_booting = False
+                    self.core.unfinished -= 1
+                    self._admit(life, app)
+                    await life.create_future()
+        except BaseException as error:
+            if life.is_dead:
+                raise  # it is being disposed of
+            self.core.troubles.append(error)
+
+    def _admit(self, life: Incarnation, app: App) -> None:
+        for visit in self.visits:
+            if not visit.is_over:
+                fiber = Fiber(self.name, visit.client.name)
+                life.create_task(self._visited(visit, fiber, app), context=self.context(fiber))
+
+    async def _visited(self, visit: Visit, fiber: Fiber, app: App) -> None:
+        client, core = visit.client, self.core
+        try:
+            early = client.after.total_seconds() - core.now
+            if early > 0:
+                await anyio.sleep(early)
+            while not visit.is_over:
+                number = len(visit.exits)
+                program = client.programs[number]
+                command_id = f"{client.name}-{number}" if isinstance(program, Call) else None
+                visit.is_inside = True
+                core.tell(self.name, fiber.name, "begin", number)
+                exit: Exit[Any, Any] = Cancelled()
+                with CancelScope() as fiber.scope:
+                    exit = await app.run_exit(program, command_id=command_id)
+                core.tell(self.name, fiber.name, "end", number, exit)
+                visit.is_inside = False
+                visit.exits.append(exit)
+        except BaseException as error:
+            if self.life.is_dead:
+                raise  # it is being disposed of
+            core.troubles.append(error)
+        core.unfinished -= 1

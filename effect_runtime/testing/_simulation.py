@@ -1,0 +1,179 @@
+"""A simulation: an application, who uses it and what may go wrong, to be run under any chooser as often as one likes.
+
+Everything that runs is the production application. Searches stand on top: they choose plans and read what came of them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, final
+
+from attrs import evolve
+
+from effect_runtime import App, Eff
+from effect_runtime.dispatch import Binding
+from effect_runtime.effect import Call
+from effect_runtime.errors import NotSimulated
+from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.testing._disk import Disk, Template
+from effect_runtime.testing._faults import Faults
+from effect_runtime.testing._host import NOON
+from effect_runtime.testing._ordered import ordered_scopes
+from effect_runtime.testing._process import Client, OnCrash
+from effect_runtime.testing._site import Canonical, Chooser
+from effect_runtime.testing._strict import inside_simulation
+from effect_runtime.testing._world import Claim, Durable, Hears, Run, Setting, World
+
+_QUIET: Final = timedelta(minutes=5)
+
+
+class Party(Protocol):
+    """Somebody outside whom a crash does not touch. Duty: `reset` forgets everything, before each run."""
+
+    def reset(self) -> None:
+        """Forget everything."""
+        ...
+
+
+@final
+class Simulation:
+    """An application in a world without chance.
+
+    Each context is a process of its own on a simulated broker, unless `processes` groups them; alone, or all in one,
+    they use the production wire of one process. SQLite stores are kept in memory by a `Disk`. `given` runs once,
+    undisturbed, and every run starts from what it left in the stores; it must not talk to `parties`, which each run
+    resets. `always` must hold after every commit, `at_end` and `eventually` when faults have stopped, every process
+    is up and `horizon` has passed since. `strict` refuses real clocks, chance, threads and sockets inside a run.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        clients: Sequence[Client],
+        *,
+        given: Sequence[Eff[Any, Any, Any]] = (),
+        parties: Sequence[Party] = (),
+        hears: Sequence[Hears] = (),
+        processes: Mapping[str, Sequence[str]] | None = None,
+        faults: Faults | None = None,
+        on_crash: OnCrash = "retry",
+        always: Sequence[Claim] = (),
+        at_end: Sequence[Claim] = (),
+        horizon: timedelta = _QUIET,
+        start: datetime = NOON,
+        strict: bool = True,
+        bound: int = 20_000,
+    ) -> None:
+        app.build()
+        bindings = app.bindings
+        grouped = processes or {binding.name: (binding.name,) for binding in bindings}
+        self._setting = Setting(
+            app=app,
+            bindings=bindings,
+            processes=grouped,
+            clients=_placed(clients, grouped),
+            hears=tuple(hears),
+            elsewhere=tuple(each.subscription for each in hears),
+            faults=faults or Faults(),
+            on_crash=on_crash,
+            always=tuple(always),
+            at_end=tuple(at_end),
+            horizon=horizon,
+            start=start,
+            strict=strict,
+            bound=bound,
+        )
+        self._parties = tuple(parties)
+        self._given = tuple(given)
+        self._durable = _durable(bindings)
+        self._templates = self._prepared()
+
+    def run(self, chooser: Chooser) -> Run:
+        """Run once; the same answers of a chooser give the same trace."""
+        with self.open() as run:
+            return run(chooser)
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Chooser], Run]]:
+        """Give a function that runs once; many runs inside share what it costs to shut the real world out."""
+        enabled = gc.isenabled()
+        gc.disable()  # a collection closes what waits, and when it comes is chance
+        try:
+            with inside_simulation() if self._setting.strict else nullcontext(), ordered_scopes():
+                yield self._run
+        finally:
+            if enabled:
+                gc.enable()
+
+    def _run(self, chooser: Chooser) -> Run:
+        for party in self._parties:
+            party.reset()
+        self._restore()
+        return _once(self._setting, chooser, self._durable)
+
+    def _prepared(self) -> dict[int, Template]:
+        """Run what is given, and return each disk as it was left."""
+        with self.open():
+            self._give()
+        return {key: each.template() for key, each in self._durable.items() if isinstance(each, Disk)}
+
+    def _give(self) -> None:
+        given = [Client(f"given-{number}", [each]) for number, each in enumerate(self._given)]
+        setting = evolve(
+            self._setting,
+            clients=_placed(given, self._setting.processes),
+            hears=(),
+            faults=Faults(),
+            always=(),
+            at_end=(),
+        )
+        run = _once(setting, Canonical(), self._durable)
+        if not run.is_sound:
+            raise NotSimulated("what is given", reason=f"{run.ending}: {run.exits!r} {run.troubles!r}")
+
+    def _restore(self) -> None:
+        for key, template in self._templates.items():
+            disk = self._durable[key]
+            assert isinstance(disk, Disk)  # only disks have templates
+            disk.reset(template)
+        memory = [key for key, each in self._durable.items() if isinstance(each, MemoryStore)]
+        for key in memory:
+            self._durable[key] = MemoryStore(self._durable[key].name)
+        if memory and self._given:
+            self._give()
+
+
+def _once(setting: Setting, chooser: Chooser, durable: Mapping[int, Durable]) -> Run:
+    world = World(setting, chooser, durable)
+    try:
+        return world.run()
+    finally:
+        world.dispose()
+
+
+def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:
+    durable: dict[int, Durable] = {}
+    for binding in bindings:
+        match binding.store:
+            case SqliteStore():
+                durable.setdefault(id(binding.store), Disk(binding.store.name))
+            case MemoryStore():
+                durable.setdefault(id(binding.store), MemoryStore(binding.store.name))
+            case other:
+                raise NotSimulated(f"the store {other!r} of context {binding.name!r}", reason="nobody simulates it")
+    return durable
+
+
+def _placed(clients: Sequence[Client], processes: Mapping[str, Sequence[str]]) -> dict[str, list[Client]]:
+    """Say which process each client uses: the one of the context it asks first, where that can be told."""
+    placed: dict[str, list[Client]] = {}
+    for client in clients:
+        program = client.programs[0] if client.programs else None
+        context = getattr(program.handler, "context", None) if isinstance(program, Call) else None
+        home = next((name for name, contexts in processes.items() if context in contexts), next(iter(processes)))
+        placed.setdefault(home, []).append(client)
+    return placed

@@ -1,0 +1,289 @@
+"""One run: processes on durable ground, driven until the clients are done and then until all is quiet.
+
+Built for one run and disposed of after it. What outlives it, disks and parties, belongs to the simulation.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, TypeAlias, final
+
+from attrs import frozen
+
+from effect_runtime import App, Context, Topic
+from effect_runtime.dispatch import Binding, Subscription
+from effect_runtime.effect import Exit
+from effect_runtime.integration import Transport, topic_name
+from effect_runtime.interpreter import Host
+from effect_runtime.outbox import Pace
+from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.testing._boundaries import Boundaries
+from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
+from effect_runtime.testing._core import Core, Ending
+from effect_runtime.testing._disk import Disk
+from effect_runtime.testing._faults import Faults
+from effect_runtime.testing._guarded import GuardedStore
+from effect_runtime.testing._host import virtual_host
+from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._process import Client, Ground, OnCrash, Process, Visit
+from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
+from effect_runtime.testing._trace import Trace
+from effect_runtime.transports import InProcess
+
+_ALONE: Final = Pace(idle_poll=timedelta(days=1))
+"""Nobody else commits to a store of one process: there is nothing to poll for."""
+
+_SHARED: Final = Pace(idle_poll=timedelta(seconds=1))
+
+Durable: TypeAlias = Disk | MemoryStore
+
+
+@frozen
+class Hears:
+    """A consumer written by hand: `receive` is given the running application of `context`'s process and a delivery."""
+
+    context: str
+    topic: type[Topic]
+    id: str
+    receive: Callable[[App, Delivery], Awaitable[None]]
+
+    @property
+    def subscription(self) -> Subscription[Any]:
+        """Return what its topic's owner has to know of it, to send there."""
+        return Context(self.context, object).subscribe(self.topic, id=self.id, start="earliest")
+
+
+class View(Protocol):
+    """What may be looked at between two steps: what is committed, and nothing else."""
+
+    def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the SQLite store of one context."""
+        ...
+
+
+Claim: TypeAlias = Callable[[View], bool]
+"""Something that must hold. The function's name is the claim."""
+
+
+@frozen(kw_only=True)
+class Setting:
+    """What all runs of a simulation share. `processes` names the contexts of each process."""
+
+    app: App
+    bindings: tuple[Binding, ...]
+    processes: Mapping[str, Sequence[str]]
+    clients: Mapping[str, Sequence[Client]]
+    hears: Sequence[Hears]
+    elsewhere: Sequence[Subscription[Any]]
+    faults: Faults
+    on_crash: OnCrash
+    always: Sequence[Claim]
+    at_end: Sequence[Claim]
+    horizon: timedelta
+    start: datetime
+    strict: bool
+    bound: int
+
+
+@frozen(kw_only=True, eq=False)
+class Run:
+    """What came of a run. `asked` lists every site with its alternatives, in order; `plan` the deviations taken.
+
+    `broken` names the claims of `always` that did not hold; `troubles` what nobody caught. `ending` tells whether the
+    clients came to an end: "quiet" is a deadlock, "restless" a livelock. `exits` has each client's programs; None is
+    one that was given up.
+    """
+
+    plan: Plan
+    asked: Sequence[tuple[Site, Sequence[Alternative]]]
+    trace: Trace
+    ending: Ending
+    exits: Mapping[str, Sequence[Exit[Any, Any] | None]]
+    broken: tuple[str, ...]
+    troubles: tuple[BaseException, ...]
+    crashes: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether it ended, every claim held, and nothing was left uncaught."""
+        return self.ending == "done" and not self.broken and not self.troubles
+
+
+@final
+class World:
+    """A run while it goes on."""
+
+    def __init__(self, setting: Setting, chooser: Chooser, durable: Mapping[int, Durable]) -> None:
+        self.core = Core(chooser, bound=setting.bound, strict=setting.strict)
+        self._setting = setting
+        self._durable = durable
+        self._broker = Broker()
+        self._healed = False
+        self._boundaries: list[Boundaries] = []
+        self._broken: dict[str, None] = {}
+        self._hosts: dict[str, Host] = {}
+        self._ways = {binding.name: durable[id(binding.store)] for binding in setting.bindings}
+        self._is_shared = _shared(setting)
+        self._join()
+        self.processes = [
+            Process(
+                self.core,
+                name,
+                [Visit(client) for client in setting.clients.get(name, ())],
+                on_crash=setting.on_crash,
+                ground=self._ground,
+            )
+            for name in setting.processes
+        ]
+        for number, process in enumerate(self.processes):
+            self._hosts[process.name] = virtual_host(self.core, number=number, start=setting.start)
+
+    def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the SQLite store of one context."""
+        disk = self._ways[context]
+        assert isinstance(disk, Disk)  # the claim says so itself, by asking in SQL
+        return disk.query(statement)
+
+    def run(self) -> Run:
+        """Boot, let the clients come and go, heal, and run until nothing is left to do."""
+        core = self.core
+        for process in self.processes:
+            process.boot()
+        ending = core.drive(self._setting.horizon.total_seconds())
+        if ending == "done":
+            self._heal()
+            core.unfinished += 1  # nobody is awaited any more: what is left is to become quiet
+            if core.drive(core.now + self._setting.horizon.total_seconds()) == "restless":
+                ending = "restless"
+        self.watch()
+        self._look(self._setting.at_end)
+        return Run(
+            plan=core.plan,
+            asked=core.asked,
+            trace=core.trace,
+            ending=ending,
+            exits={visit.client.name: visit.exits for process in self.processes for visit in process.visits},
+            broken=tuple(self._broken),
+            troubles=tuple(core.troubles),
+            crashes=sum(len(process.lives) - 1 for process in self.processes),
+        )
+
+    def watch(self) -> None:
+        """Look at what must always hold."""
+        self._look(self._setting.always)
+
+    def _look(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            if claim.__name__ not in self._broken and not claim(self):
+                self._broken[claim.__name__] = None
+                self.core.tell("--", "--", f"{claim.__name__} does not hold")
+
+    def dispose(self) -> None:
+        """Close what still waits, of every life."""
+        for process in self.processes:
+            for life in process.lives:
+                life.dispose()
+
+    def _heal(self) -> None:
+        self._healed = True
+        self.core.tell("--", "--", "healed")
+        for boundaries in self._boundaries:
+            boundaries.healed = True
+        for durable in self._durable.values():
+            if isinstance(durable, Disk):
+                durable.broken = None
+
+    def _join(self) -> None:
+        """Make every group known before anything is published."""
+        for binding in self._setting.bindings:
+            for subscription in binding.context.subscriptions:
+                self._broker.join(topic_name(subscription.topic), subscription.id)
+        for heard in self._setting.hears:
+            self._broker.join(topic_name(heard.topic), heard.id)
+
+    def _ground(self, process: Process, life: Incarnation) -> Ground:
+        setting = self._setting
+        boundaries = Boundaries(self.core, process.name, process, setting.faults, self.watch, self._healed)
+        self._boundaries.append(boundaries)
+        stores, deaths = self._stores(process, boundaries)
+        wire: Transport = InProcess()
+        beside: Callable[[App], ExitStack] = _alone
+        if len(setting.processes) > 1 or setting.hears:
+            wire = broker_wire = BrokerWire(self._broker, life, boundaries, process.context)
+            heard = [each for each in setting.hears if each.context in setting.processes[process.name]]
+            beside = _listening(broker_wire, heard)
+        app = setting.app.moved(
+            self._hosts[process.name],
+            lambda binding: stores.get(id(binding.store)) if binding.name in setting.processes[process.name] else None,
+            wire=wire,
+            interceptors=[boundaries.intercept],
+            elsewhere=setting.elsewhere,
+            pace=_SHARED if self._is_shared else _ALONE,
+        )
+
+        def crash() -> None:
+            for die in deaths:
+                die()
+            self._broker.drop(life)
+
+        return Ground(app, beside, crash)
+
+    def _stores(
+        self, process: Process, boundaries: Boundaries
+    ) -> tuple[dict[int, GuardedStore], list[Callable[[], None]]]:
+        stores: dict[int, GuardedStore] = {}
+        deaths: list[Callable[[], None]] = []
+        for binding in self._setting.bindings:
+            if binding.name not in self._setting.processes[process.name] or id(binding.store) in stores:
+                continue
+            durable, store, breaks = self._durable[id(binding.store)], binding.store, None
+            if isinstance(durable, Disk):
+                assert isinstance(store, SqliteStore)  # a disk stands for nothing else
+                drive = durable.drive()
+                store, breaks = store.on(drive), self._breaking(durable)
+                deaths.append(drive.crash)
+            else:
+                store = durable
+                deaths.append(durable.abandon)
+            stores[id(binding.store)] = GuardedStore(store, boundaries, breaks)
+        return stores, deaths
+
+    def _breaking(self, disk: Disk) -> Callable[[str], None]:
+        def breaks(reason: str) -> None:
+            disk.broken = reason
+            mender = Incarnation(self.core, "disk")
+            mender.call_later(1.0, setattr, disk, "broken", None, context=contextvars.Context())
+
+        return breaks
+
+
+def _shared(setting: Setting) -> bool:
+    """Tell whether two processes commit to one store."""
+    users: dict[int, set[str]] = {}
+    for binding in setting.bindings:
+        names = {name for name, contexts in setting.processes.items() if binding.name in contexts}
+        users.setdefault(id(binding.store), set()).update(names)
+    return any(len(names) > 1 for names in users.values())
+
+
+def _alone(app: App) -> ExitStack:
+    return ExitStack()
+
+
+def _listening(wire: BrokerWire, heard: Sequence[Hears]) -> Callable[[App], ExitStack]:
+    def beside(app: App) -> ExitStack:
+        stack = ExitStack()
+        for each in heard:
+            receive = each.receive
+
+            async def take(delivery: Delivery, receive: Any = receive) -> None:
+                await receive(app, delivery)
+
+            stack.enter_context(wire.taking(each.id, topic_name(each.topic), take))
+        return stack
+
+    return beside

@@ -15,6 +15,8 @@ from attrs.validators import ge
 from returns.result import Failure, Result, Success
 
 from effect_runtime import DomainEvent
+from effect_runtime.dispatch import stored
+from effect_runtime.integration import Redacted
 from library_example.contracts import BookId, HoldId, LoanId, PatronId
 
 LOAN_LIMIT = 5
@@ -196,11 +198,44 @@ class BookReturnedOccurred(DomainEvent[HoldOrderBroken]):
 
 
 @frozen
+@stored("lending.hold-fulfilled")
 class HoldFulfilledOccurred(DomainEvent):
-    """A hold has taken its copy: the loan has begun."""
+    """A hold has taken its copy: a loan has begun. Whoever hears it after the commit knows whom to tell."""
 
-    hold: Hold
-    loan: Loan
+    hold_id: HoldId
+    patron_id: PatronId
+    email: Redacted[str]
+    book_id: BookId
+    due_at: datetime
+
+
+@frozen
+@stored("lending.loan-overdue")
+class LoanOverdueOccurred(DomainEvent):
+    """A loan was not back when due. Whoever hears it after the commit knows whom to remind."""
+
+    loan_id: LoanId
+    patron_id: PatronId
+    email: Redacted[str]
+    book_id: BookId
+    due_at: datetime
+
+
+@frozen
+class Notice:
+    """What one patron is told."""
+
+    to: Redacted[str]
+    subject: str
+    text: str
+
+
+@frozen
+class Undeliverable:
+    """Nobody takes mail for this address: trying again will not help."""
+
+    to: Redacted[str]
+    reason: str
 
 
 def lend(
@@ -303,3 +338,15 @@ def give_back(loan: Loan, now: datetime) -> Result[Loan, AlreadyReturned]:
 def check_due(loan: Loan, now: datetime) -> Loan:
     """Return the loan, marked as overdue if it still is out when it should be back."""
     return evolve(loan, overdue=True) if loan.is_open and loan.due_at <= now else loan
+
+
+def good_news(event: HoldFulfilledOccurred) -> Notice:
+    """Write the notice that a copy is here."""
+    text = f"Your copy of {event.book_id} is at the desk, and yours until {event.due_at:%Y-%m-%d}."
+    return Notice(event.email, "The book you waited for", text)
+
+
+def reminder(event: LoanOverdueOccurred) -> Notice:
+    """Write the notice that a copy is missed."""
+    text = f"Your copy of {event.book_id} was due on {event.due_at:%Y-%m-%d}. Please bring it back."
+    return Notice(event.email, "A book is overdue", text)

@@ -22,6 +22,7 @@ from effect_runtime import (
     recover,
     succeed,
 )
+from effect_runtime.dispatch import EventQueue, send_later, stored
 from library_example.contracts import (
     BookBorrowed,
     BookId,
@@ -46,15 +47,19 @@ from library_example.lending.domain import (
     HoldRefused,
     HoldUnknown,
     Loan,
+    LoanOverdueOccurred,
     LoanUnknown,
     Patron,
     PatronUnknown,
     Shelf,
+    Undeliverable,
     begin,
     check_due,
     give_back,
+    good_news,
     hold_of,
     lend,
+    reminder,
     serve,
     stand_in_line,
 )
@@ -70,6 +75,7 @@ lending = Context(
 )
 Lending: TypeAlias = Do[A, E, LendingRuntime]
 Reading: TypeAlias = Do[A, E, LendingReads]
+notifications = EventQueue("notifications", concurrency=4)
 
 
 def by_staff(principal: Principal, _command: object) -> bool:
@@ -130,6 +136,7 @@ class CancelHold:
 
 
 @frozen
+@stored("lending.mark-overdue")
 class MarkOverdue:
     """Look whether a loan is back now that it is due."""
 
@@ -216,7 +223,7 @@ def borrow_book(command: BorrowBook) -> Lending[LoanId, PatronUnknown | BookUnkn
     now = yield from rt.clock.now()
     loan_id = LoanId(str((yield from rt.ids.uuid())))
     loan = yield from from_result(lend(patron, shelf, out, line, loan_id=loan_id, now=now, days=command.days))
-    yield from hand_over(loan, hold_of(patron, line))
+    yield from hand_over(loan, patron, hold_of(patron, line))
     return loan.id
 
 
@@ -258,12 +265,17 @@ def cancel_hold(command: CancelHold) -> Lending[None, HoldUnknown]:
 
 
 @lending.command(access="internal")
-def mark_overdue(command: MarkOverdue) -> Lending[None, LoanUnknown]:
-    """Mark a loan that is not back in time; one that is back stays as it is."""
+def mark_overdue(command: MarkOverdue) -> Lending[None, LoanUnknown | PatronUnknown]:
+    """Mark a loan that is not back in time. One that is back stays as it is: a return cancels nothing."""
     rt = yield from lending.runtime
     loan = yield from rt.loans.get(command.loan_id)
     now = yield from rt.clock.now()
-    yield from rt.loans.save(check_due(loan, now))
+    seen = check_due(loan, now)
+    if seen == loan:
+        return
+    yield from rt.loans.save(seen)
+    patron = yield from rt.patrons.get(seen.patron_id)
+    yield from emit(LoanOverdueOccurred(seen.id, patron.id, patron.email, seen.book_id, seen.due_at))
 
 
 @lending.command(access="internal")
@@ -333,7 +345,21 @@ def offer_returned(event: BookReturnedOccurred) -> Lending[None, HoldOrderBroken
 def leave_the_line(event: HoldFulfilledOccurred) -> Lending[None]:
     """Take the hold out of the line: it has its copy."""
     rt = yield from lending.runtime
-    yield from rt.holds.remove(event.hold.id)
+    yield from rt.holds.remove(event.hold_id)
+
+
+@lending.after_commit(HoldFulfilledOccurred, queue=notifications, key="patron_id", dead_letter=(Undeliverable,))
+def tell_good_news(event: HoldFulfilledOccurred) -> Lending[None, Undeliverable]:
+    """Tell the patron, once the loan is certain; the mail server is called with no transaction open."""
+    rt = yield from lending.runtime
+    yield from rt.notifications.send(good_news(event))
+
+
+@lending.after_commit(LoanOverdueOccurred, queue=notifications, key="patron_id", dead_letter=(Undeliverable,))
+def remind(event: LoanOverdueOccurred) -> Lending[None, Undeliverable]:
+    """Remind the patron."""
+    rt = yield from lending.runtime
+    yield from rt.notifications.send(reminder(event))
 
 
 @do
@@ -349,16 +375,17 @@ def offer(shelf: Shelf) -> Lending[None, HoldOrderBroken]:
         loan_id = LoanId(str((yield from rt.ids.uuid())))
         loan = begin(served.patron, shelf, out, loan_id=loan_id, now=now)
         out = (*out, loan)
-        yield from hand_over(loan, served.hold)
+        yield from hand_over(loan, served.patron, served.hold)
 
 
 @do
-def hand_over(loan: Loan, hold: Hold | None) -> Lending[None]:
-    """Write a new loan down and tell both sides; a hold of this patron has thereby got its copy."""
+def hand_over(loan: Loan, patron: Patron, hold: Hold | None) -> Lending[None]:
+    """Write a new loan down, look again when it is due, and tell both sides; a hold has thereby got its copy."""
     rt = yield from lending.runtime
     yield from rt.loans.save(loan)
+    yield from send_later(MarkOverdue(loan.id), due=loan.due_at)
     yield from announce(
         BookBorrowedOccurred(loan), BookBorrowed(loan.book_id, loan.patron_id, loan.id, loan.borrowed_at)
     )
     if hold is not None:
-        yield from emit(HoldFulfilledOccurred(hold, loan))
+        yield from emit(HoldFulfilledOccurred(hold.id, patron.id, patron.email, loan.book_id, loan.due_at))

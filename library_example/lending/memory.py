@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from effect_runtime import ReadTransaction, Transaction, operation
@@ -17,12 +17,14 @@ from library_example.lending.domain import (
     Hold,
     Loan,
     LoanUnknown,
+    Notice,
     Patron,
     PatronUnknown,
     Shelf,
     Waiting,
 )
-from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.lending.ports import LendingReads, LendingRuntime, Post
+from library_example.lending.post import silent
 from library_example.paging import Listing, Page, listing
 
 
@@ -178,16 +180,42 @@ class MemoryShelves(MemoryShelfReads):
         self.shelves[shelf.book_id] = shelf
 
 
-def make_lending(tx: Transaction[MemorySession]) -> LendingRuntime:
+@frozen
+class MemoryNotifications:
+    """Keep a notice under its idempotency key, as who carries it would: a second one changes nothing."""
+
+    notices: MutableMapping[str, Notice]
+    key: str
+
+    @operation(kind="external", idempotent=True)
+    async def send(self, notice: Notice) -> None:
+        """Keep a notice."""
+        self.notices.setdefault(self.key, notice)
+
+
+@frozen
+class Postbox:
+    """A post for tests, and for the story: it keeps what was sent, and carries it nowhere."""
+
+    notices: MutableMapping[str, Notice] = field(factory=dict)
+
+    def __call__(self, key: str) -> MemoryNotifications:
+        """Return the notifications of one message."""
+        return MemoryNotifications(self.notices, key)
+
+
+def make_lending(tx: Transaction[MemorySession], post: Post = silent) -> LendingRuntime:
     """Build what one command of lending may use."""
     return LendingRuntime(
         patrons=MemoryPatrons(tx.session.table("patrons"), tx.session.table("emails")),
         loans=MemoryLoans(tx.session.table("loans")),
         holds=MemoryHolds(tx.session.table("holds"), tx.session.table("patrons")),
         shelves=MemoryShelves(tx.session.table("shelves")),
+        notifications=post(tx.message.idempotency_key),
         clock=tx.clock,
         ids=tx.ids,
         events=tx.events,
+        due=tx.due,
         outbox=tx.outbox,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
 from effect_runtime import Eff, Events, Outbox
+from effect_runtime.dispatch import Due
 from effect_runtime.runtime import Clock, Ids
 from library_example.contracts import BookId, HoldId, LendingEvents, LoanId, PatronId
 from library_example.lending.domain import (
@@ -15,9 +17,11 @@ from library_example.lending.domain import (
     Hold,
     Loan,
     LoanUnknown,
+    Notice,
     Patron,
     PatronUnknown,
     Shelf,
+    Undeliverable,
     Waiting,
 )
 from library_example.paging import Listing, Page
@@ -129,6 +133,22 @@ class Shelves(ShelfReads, Protocol):
         ...
 
 
+class Notifications(Protocol):
+    """What tells patrons about things.
+
+    1. A notice is sent under the idempotency key of the message that it is sent for: sent again under the same key, it
+       is the same notice, and reaches the patron once where the receiving side keeps to that.
+    """
+
+    def send(self, notice: Notice) -> Eff[None, Undeliverable]:
+        """Hand a notice over to whoever carries it."""
+        ...
+
+
+Post: TypeAlias = Callable[[str], Notifications]
+"""What carries notices: given an idempotency key, the `Notifications` of the message that the key stands for."""
+
+
 @frozen
 class LendingRuntime:
     """What a command of lending may use."""
@@ -137,9 +157,11 @@ class LendingRuntime:
     loans: Loans
     holds: Holds
     shelves: Shelves
+    notifications: Notifications
     clock: Clock
     ids: Ids
     events: Events
+    due: Due
     outbox: Outbox[LendingEvents]
 
 

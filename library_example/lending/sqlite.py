@@ -25,7 +25,8 @@ from library_example.lending.domain import (
     Shelf,
     Waiting,
 )
-from library_example.lending.ports import LendingReads, LendingRuntime
+from library_example.lending.ports import LendingReads, LendingRuntime, Post
+from library_example.lending.post import silent
 from library_example.paging import Listing, Page, listing
 
 MIGRATIONS = (
@@ -266,16 +267,18 @@ class SqliteShelves(SqliteShelfReads):
         )
 
 
-def make_lending(tx: Transaction[SqliteSession]) -> LendingRuntime:
+def make_lending(tx: Transaction[SqliteSession], post: Post = silent) -> LendingRuntime:
     """Build what one command of lending may use."""
     return LendingRuntime(
         patrons=SqlitePatrons(tx.session),
         loans=SqliteLoans(tx.session),
         holds=SqliteHolds(tx.session),
         shelves=SqliteShelves(tx.session),
+        notifications=post(tx.message.idempotency_key),
         clock=tx.clock,
         ids=tx.ids,
         events=tx.events,
+        due=tx.due,
         outbox=tx.outbox,
     )
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from attrs import frozen
+from attrs import field, frozen
 from returns.result import Success
 
-from effect_runtime import Eff, Events, Failed, Outbox, Succeeded, run_exit, succeed
+from effect_runtime import Eff, Events, Failed, Outbox, Succeeded, operation, run_exit, succeed
+from effect_runtime.dispatch import Due, DueId
 from effect_runtime.effect import Died
 from effect_runtime.errors import DryRun
 from effect_runtime.interpreter import Recorded, dry_run, live, record, stub
@@ -23,9 +24,10 @@ from library_example.lending.domain import (
     PatronUnknown,
     Shelf,
 )
-from library_example.lending.handlers import BorrowBook, borrow_book
+from library_example.lending.handlers import BorrowBook, MarkOverdue, borrow_book
 from library_example.lending.memory import MemoryHolds, MemoryLoans, MemoryPatrons, MemoryShelves
 from library_example.lending.ports import Holds, LendingRuntime, Loans, Patrons, Shelves
+from library_example.lending.post import Silence
 
 pytestmark = pytest.mark.anyio
 
@@ -65,27 +67,54 @@ class Seven:
         return succeed(NUMBER)
 
 
-def desk(*, copies: int = 1, loans: tuple[Loan, ...] = ()) -> LendingRuntime:
+@frozen
+class Calendar:
+    """Due commands on a list."""
+
+    entries: list[tuple[object, object]] = field(factory=list)
+
+    @operation(kind="transactional")
+    async def send_later(self, command: object, due: datetime | timedelta) -> DueId:
+        """Write a command down."""
+        self.entries.append((command, due))
+        return DueId(f"due-{len(self.entries)}")
+
+    @operation(kind="transactional")
+    async def cancel_due(self, id: DueId) -> bool:
+        """Find nothing."""
+        return False
+
+    @operation(kind="transactional")
+    async def reschedule_due(self, id: DueId, due: datetime | timedelta) -> bool:
+        """Find nothing."""
+        return False
+
+
+def desk(*, copies: int = 1, loans: tuple[Loan, ...] = (), calendar: Calendar | None = None) -> LendingRuntime:
     """Build a runtime over plain dictionaries, in which Ann is known and Dune is on the shelf."""
     return LendingRuntime(
         patrons=MemoryPatrons({ann.id: ann}, {ann.email: ann.id}),
         loans=MemoryLoans({loan.id: loan for loan in loans}),
         holds=MemoryHolds({}, {}),
         shelves=MemoryShelves({dune: Shelf(book_id=dune, copies=copies)}),
+        notifications=Silence(),
         clock=Noon(),
         ids=Seven(),
         events=Events(),
+        due=calendar or Calendar(),
         outbox=Outbox[LendingEvents](),
     )
 
 
 async def test_a_borrow_saves_the_loan_and_tells_both_sides() -> None:
-    """The loan is written, a domain event waits for its handlers, an integration event for the commit."""
-    rt = desk()
+    """The loan is written, and looked at again when due; a domain event waits for its handlers, a contract to leave."""
+    calendar = Calendar()
+    rt = desk(calendar=calendar)
     assert await run_exit(borrow_book.program(BorrowBook(ann.id, dune)), rt) == Succeeded(granted.id)
     assert await run_exit(rt.loans.open_of(dune), rt) == Succeeded((granted,))
     assert tuple(rt.events) == (BookBorrowedOccurred(granted),)
     assert tuple(rt.outbox) == (BookBorrowed(dune, ann.id, granted.id, NOON),)
+    assert calendar.entries == [(MarkOverdue(granted.id), granted.due_at)]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +143,7 @@ async def test_every_step_of_a_borrow_can_be_read() -> None:
         "Loans.open_of",
         "Holds.line",
         "Loans.save",
+        "Due.send_later",
         "Events.add",
         "Outbox.add",
     ]
@@ -134,6 +164,7 @@ async def test_a_dry_run_answers_from_stubs_and_writes_nothing() -> None:
             Loans.open_of: lambda _: (),
             Holds.line: lambda _: (),
             Loans.save: saved.append,
+            Due.send_later: lambda command, due: DueId("later"),
         }
     )
     assert await dry_run.with_interceptors(stubs).run_exit(borrow_book.program(command), rt) == Succeeded(granted.id)

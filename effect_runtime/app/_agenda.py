@@ -20,6 +20,21 @@ class StoredAgenda:
     wake: Wake
     lookout: Lookout
 
+    async def cancel(self, id: str) -> bool:
+        """Take an entry off; whoever waits for its end is told that it is lost."""
+        self.lookout.keep(id)  # or it would find the entry gone, and call it handled
+        try:
+            async with self.store.unit() as unit:
+                await unit.begin()
+                if not await unit.agenda.cancel(id):
+                    return False
+                await unit.commit(Ledger())
+            self.lookout.ended(id, Lost())
+        finally:
+            self.lookout.leave(id)
+        self.wake.ring()
+        return True
+
 
 @frozen
 class AllAgendas:
@@ -38,14 +53,8 @@ class AllAgendas:
         False when it has ended: then its effect stands. Whoever waits for the end of an event is told that it is lost.
         """
         for each in self._agendas:
-            async with each.store.unit() as unit:
-                await unit.begin()
-                if not await unit.agenda.cancel(id):
-                    continue
-                await unit.commit(Ledger())
-            each.lookout.ended(id, Lost())
-            each.wake.ring()
-            return True
+            if await each.cancel(id):
+                return True
         return False
 
     async def reschedule(self, id: str, due: datetime) -> bool:

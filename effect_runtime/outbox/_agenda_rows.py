@@ -90,6 +90,11 @@ def retried(row: AgendaRow, *, due: datetime, error: str) -> AgendaRow:
     return evolve(row, owner=None, due=due, attempts=row.attempts + 1, history=history)
 
 
+def released(row: AgendaRow, *, now: datetime) -> AgendaRow:
+    """Return the row of an entry that was given back without a try."""
+    return evolve(row, owner=None, due=now)
+
+
 def called(row: AgendaRow, *, now: datetime) -> AgendaRow:
     """Return the row when the one before it in its lane has ended: due at its own time."""
     return evolve(row, due=row.item.due or now)

@@ -46,16 +46,27 @@ class AgendaWorker:
     tally: Counter[str]
     ended: Callable[[str, Acknowledgement], None]
     diagnose: Callable[[Diagnostic], None] | None = None
+    lent: list[AgendaEntry] = field(init=False, factory=list)
     owner: str = field(init=False, default=Factory(lambda self: str(self.host.entropy.uuid()), takes_self=True))
 
     async def claim(self, free: int) -> Sequence[AgendaEntry]:
         """Borrow due entries."""
-        return await self.store.claim_agenda(
+        entries = await self.store.claim_agenda(
             owner=self.owner, limit=free, lease=self.policy.lease, reactions=tuple(self.takers)
         )
+        self.lent += entries
+        return entries
 
     async def work(self, item: AgendaEntry) -> None:
         """Try one entry. The store's own trouble is raised: the lease runs out, and the entry is lent again."""
+        try:
+            await self._try(item)
+        except Exception:
+            self.lent.remove(item)  # giving it back would only spin
+            raise
+        self.lent.remove(item)
+
+    async def _try(self, item: AgendaEntry) -> None:
         taker = self.takers[item.item.reaction]
         attempt = Try(
             taker,
@@ -76,7 +87,15 @@ class AgendaWorker:
         """Do nothing: outcomes were committed one by one."""
 
     async def close(self) -> None:
-        """Do nothing: what was cut off is lent again when its lease has ended."""
+        """Give back what was cut off, as far as it is still ours: a try that committed after all has ended it."""
+        if not self.lent:
+            return
+        async with self.store.unit() as unit:
+            await unit.begin()
+            for entry in self.lent:
+                await unit.agenda.release(entry.item.envelope.id, entry.token)
+            await unit.commit(Ledger())
+        self.lent.clear()
 
     async def due_in(self) -> float | None:
         """Return the seconds until the next entry is due."""

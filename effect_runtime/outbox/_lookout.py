@@ -32,7 +32,7 @@ class LookoutStore(AgendaStore, DeadLetterStore, Protocol):
 
 @define(eq=False)
 class Expected:
-    """Some items that somebody wants to see ended; owned by the one who waits. `here`: those that no store has."""
+    """Some items that somebody wants to see ended; owned by the one who waits. `here`: those that no store tells of."""
 
     lookout: Lookout
     open: set[str]
@@ -117,10 +117,16 @@ class Lookout:
         return len(self._watched)
 
     def keep(self, id: str) -> None:
-        """Hear that an item is in this process alone: no store can tell of its end."""
+        """Hear that an item is in the hands of this process: no store can tell what becomes of it."""
         expected = self._expected.get(id)
         if expected is not None:
             expected.here.add(id)
+
+    def leave(self, id: str) -> None:
+        """Hear that the store can tell of an item again."""
+        expected = self._expected.get(id)
+        if expected is not None:
+            expected.here.discard(id)
 
     def ended(self, id: str, ending: Acknowledgement) -> None:
         """Hear of the end of an item from a worker of this process; never waits."""

@@ -284,8 +284,8 @@ class LentAgenda(Agenda, Protocol):
 
     1. `take` ends a loan with success: the item is removed, and in the same step the next of its lane becomes due, at
        its own due time.
-    2. `retry` keeps the item, with one attempt more and at the head of its lane; `bury` removes it, as `take` does, and
-       stores the dead letter.
+    2. `retry` keeps the item, with one attempt more and at the head of its lane; `release` keeps it as if it had never
+       been lent, due at once; `bury` removes it, as `take` does, and stores the dead letter.
     3. Each is False for a loan that is stale: lent on, cancelled, rescheduled or ended. Then nothing is written.
     """
 
@@ -295,6 +295,10 @@ class LentAgenda(Agenda, Protocol):
 
     async def retry(self, id: str, token: int, *, due: datetime, error: str) -> bool:
         """End a loan with a failure after which the item is tried again."""
+        ...
+
+    async def release(self, id: str, token: int) -> bool:
+        """End a loan without a try."""
         ...
 
     async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:

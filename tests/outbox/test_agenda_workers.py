@@ -254,12 +254,12 @@ async def test_a_worker_that_slept_through_its_lease_changes_nothing() -> None:
     """The entry was lent on and handled; the zombie's loan is stale, and its handler never runs."""
     async with chores() as world:
         await world.add(chore("a"))
-        (zombie,) = await world.store.claim_agenda(owner="zombie", limit=9, lease=9 * SECOND, reactions=(NOTIFY,))
+        source = world.source()
+        (zombie,) = await source.claim(9)
         world.time.turn(10 * SECOND)
         workers = world.workers()
         async with workers.running():
             await world.rest(workers)
-        source = world.source()
         await source.work(zombie)
         assert (await world.effects(), world.begun) == (["a"], ["a"])
         assert world.counts == AgendaCounts(handled=1, stale=1)
@@ -269,7 +269,8 @@ async def test_a_zombie_that_fails_writes_no_retry_and_no_letter() -> None:
     """Neither ends a loan that is another's by now."""
     async with chores() as world:
         await world.add(chore("a"))
-        (zombie,) = await world.store.claim_agenda(owner="zombie", limit=9, lease=9 * SECOND, reactions=(NOTIFY,))
+        source = world.source()
+        (zombie,) = await source.claim(9)
 
         async def handler(id: str) -> object:
             world.time.turn(10 * SECOND)
@@ -278,7 +279,6 @@ async def test_a_zombie_that_fails_writes_no_retry_and_no_letter() -> None:
             return "dead_letter"
 
         entries: list[Any] = []
-        source = world.source()
         source.takers = {NOTIFY: evolve(world.taker(), react=world.failing_react(handler))}
         await source.work(zombie)
         (entry,) = await world.store.agenda_entries()
@@ -362,11 +362,12 @@ async def test_a_cancelled_item_is_never_handled() -> None:
     """Not even by a worker that had borrowed it."""
     async with chores() as world:
         await world.add(chore("a"))
-        (lent,) = await world.store.claim_agenda(owner="w", limit=9, lease=9 * SECOND, reactions=(NOTIFY,))
+        source = world.source()
+        (lent,) = await source.claim(9)
         async with world.store.unit() as unit:
             assert await unit.agenda.cancel("a")
             await unit.commit(Ledger())
-        await world.source().work(lent)
+        await source.work(lent)
         assert (world.begun, world.counts) == ([], AgendaCounts(stale=1))
 
 
@@ -374,11 +375,12 @@ async def test_a_rescheduled_item_waits_for_its_new_time() -> None:
     """The loan from before it is stale, its attempts are forgotten."""
     async with chores() as world:
         await world.add(chore("a"))
-        (lent,) = await world.store.claim_agenda(owner="w", limit=9, lease=9 * SECOND, reactions=(NOTIFY,))
+        source = world.source()
+        (lent,) = await source.claim(9)
         async with world.store.unit() as unit:
             assert await unit.agenda.reschedule("a", START + 60 * SECOND)
             await unit.commit(Ledger())
-        await world.source().work(lent)
+        await source.work(lent)
         workers = world.workers()
         async with workers.running():
             await until(world.time, lambda: workers.counts.handled == 1)
@@ -443,6 +445,21 @@ async def test_leaving_finishes_what_is_in_hand_and_leaves_the_rest_on_the_agend
 
             group.start_soon(work)
         assert (await world.effects(), await world.left()) == (["a"], ["b"])
+
+
+async def test_what_is_cut_off_is_given_back_without_an_attempt() -> None:
+    """Whoever comes next need not wait for the lease."""
+    async with chores() as world:
+        await world.add(chore("a", key="k"), chore("b", key="k"), chore("c"))
+        source = world.source()
+        assert len(await source.claim(9)) == 2
+        await source.close()
+        entries = {entry.item.envelope.id: entry for entry in await world.store.agenda_entries()}
+        assert [(id, each.due, each.is_lent, each.attempts) for id, each in entries.items()] == [
+            ("a", START, False, 0),
+            ("b", None, False, 0),
+            ("c", START, False, 0),
+        ]
 
 
 async def test_a_reaction_that_is_not_known_here_is_left_alone() -> None:

@@ -16,6 +16,7 @@ from effect_runtime.outbox._agenda_rows import (
     is_lent_under,
     lent,
     put_back,
+    released,
     rescheduled,
     retried,
 )
@@ -74,6 +75,15 @@ def retry(database: Database, id: str, token: int, *, due: datetime, error: str)
     if row is None or not is_lent_under(row, token):
         return False
     database.agenda[id] = retried(row, due=due, error=error)
+    return True
+
+
+def release(database: Database, id: str, token: int, *, now: datetime) -> bool:
+    """End a loan without a try; False when the loan is stale."""
+    row = database.agenda.get(id)
+    if row is None or not is_lent_under(row, token):
+        return False
+    database.agenda[id] = released(row, now=now)
     return True
 
 

@@ -41,6 +41,11 @@ class MemoryAgenda:
         database, _ = await self._begun()
         return _agenda.retry(database, id, token, due=due, error=error)
 
+    async def release(self, id: str, token: int) -> bool:
+        """End a loan without a try."""
+        database, now = await self._begun()
+        return _agenda.release(database, id, token, now=now)
+
     async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:
         """End a loan with a dead letter."""
         database, now = await self._begun()

@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from effect_runtime.dispatch import AgendaEntry, AgendaItem
-from effect_runtime.outbox._agenda_rows import AgendaRow, added, is_lent_under, lent, put_back, rescheduled, retried
+from effect_runtime.outbox._agenda_rows import (
+    AgendaRow,
+    added,
+    is_lent_under,
+    lent,
+    put_back,
+    released,
+    rescheduled,
+    retried,
+)
 from effect_runtime.outbox._ports import DeadLetter
 from effect_runtime.outbox.sqlite._letters import write_letter
 from effect_runtime.outbox.sqlite._moment import maybe_micros, maybe_moment, micros, moment
@@ -129,6 +138,15 @@ def retry(connection: sqlite3.Connection, id: str, token: int, *, due: datetime,
     if row is None or not is_lent_under(row, token):
         return False
     _put(connection, retried(row, due=due, error=error))
+    return True
+
+
+def release(connection: sqlite3.Connection, id: str, token: int, now: datetime) -> bool:
+    """End a loan without a try; False when the loan is stale."""
+    row = _find(connection, id)
+    if row is None or not is_lent_under(row, token):
+        return False
+    _put(connection, released(row, now=now))
     return True
 
 

@@ -38,6 +38,10 @@ class SqliteAgenda:
         """End a loan with a failure after which the item is tried again."""
         return await self._unit.run(_agenda.retry, id, token, due=due, error=error)
 
+    async def release(self, id: str, token: int) -> bool:
+        """End a loan without a try."""
+        return await self._unit.run(_agenda.release, id, token, self._host.time.now())
+
     async def bury(self, id: str, token: int, letter: DeadLetter) -> bool:
         """End a loan with a dead letter."""
         return await self._unit.run(_agenda.bury, id, token, letter, self._host.time.now())

@@ -52,6 +52,11 @@ async def retry(store: AnyStore, id: str, token: int, *, due: datetime = NOON, e
     return await within(store, lambda unit: unit.agenda.retry(id, token, due=due, error=error))
 
 
+async def release(store: AnyStore, id: str, token: int) -> bool:
+    """End a loan without a try in a unit of its own."""
+    return await within(store, lambda unit: unit.agenda.release(id, token))
+
+
 async def find(store: AnyStore, id: str) -> AgendaEntry | None:
     """Read an entry in a unit of its own."""
     return await within(store, lambda unit: unit.agenda.find(id))
@@ -375,3 +380,30 @@ async def test_the_agenda_of_an_ended_unit_is_refused(store: AnyStore) -> None:
         await unit.commit(NOTHING)
     with pytest.raises(UnitEnded):
         await agenda.find("i-1")
+
+
+async def test_an_entry_that_is_given_back_is_as_if_it_had_never_been_lent(store: AnyStore, time: ManualTime) -> None:
+    """LentAgenda.release: due at once, with the attempts that it had; its lane waits for it."""
+    await add(store, an_item("i-1", "ann"), an_item("i-2", "ann"))
+    (entry,) = await claim(store)
+    assert await retry(store, "i-1", entry.token, error="broken")
+    (entry,) = await claim(store)
+    time.pass_(SECOND)
+    assert await release(store, "i-1", entry.token)
+    found = await find(store, "i-1")
+    assert found is not None
+    assert (found.due, found.attempts, found.history, found.is_lent) == (NOON + SECOND, 1, ("broken",), False)
+    assert ids(await claim(store)) == ["i-1"]
+
+
+async def test_a_stale_loan_gives_nothing_back(store: AnyStore, time: ManualTime) -> None:
+    """LentAgenda 3: it was lent on, has ended, or was given back already."""
+    await add(store, an_item("i-1"))
+    (first,) = await claim(store)
+    time.pass_(LEASE)
+    (second,) = await claim(store, owner="heir")
+    assert not await release(store, "i-1", first.token)
+    assert await find(store, "i-1") == second
+    assert await release(store, "i-1", second.token)
+    assert not await release(store, "i-1", second.token)
+    assert not await release(store, "i-9", second.token)

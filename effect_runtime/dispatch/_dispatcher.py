@@ -24,7 +24,13 @@ from effect_runtime.dispatch._refused import Refused
 from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._subscription import Subscription
 from effect_runtime.effect import Call, Died, Failed, Operation, Raised, Succeeded
-from effect_runtime.errors import AtomicOutsideUnit, ContextUnknown, OperationOutsideUnit, UnknownEvent
+from effect_runtime.errors import (
+    AtomicOutsideUnit,
+    CommandIdWithoutCommand,
+    ContextUnknown,
+    OperationOutsideUnit,
+    UnknownEvent,
+)
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Recording
 
@@ -54,6 +60,8 @@ class Dispatcher:
         if handler is ATOMIC:
             raise AtomicOutsideUnit
         if isinstance(handler, Enqueue):
+            if context.command_id is not None:
+                raise CommandIdWithoutCommand(context.command_id, program=call.title)
             return await enqueue_outside(self.homes.values(), call.message, context, wait=handler.wait)
         home = self.homes.get(getattr(handler, "context", ""))
         if home is not None:

@@ -46,7 +46,8 @@ class MessageContext:
     """Carry what a message inherits from what caused it.
 
     `causation` is the id of the causing message; `traceparent` and `tracestate` are W3C trace context, `tenant` is
-    carried and never interpreted here. `delivery` names a subscription and the event that it was given.
+    carried and never interpreted here. `delivery` names a subscription, or an after-commit handler, and the event that
+    it was given.
     """
 
     correlation: str
@@ -62,8 +63,9 @@ class MessageContext:
     def idempotency_key(self) -> str:
         """Return what stays the same however often this message is tried, for external systems that deduplicate.
 
-        For a subscription its id and the event's, also after a dead letter's replay; for a command its command id.
-        A command without one cannot be tried again by its caller: its correlation id covers the runtime's own tries.
+        For a subscription its id and the event's, also after a dead letter's replay; for an after-commit handler its
+        title and the event's id, likewise; for a command its command id, which a due command always has. A command
+        without one cannot be tried again by its caller: its correlation id covers the runtime's own tries.
         """
         return self.delivery or self.command_id or self.correlation
 

@@ -22,6 +22,7 @@ from effect_runtime.dispatch import (
 from effect_runtime.effect import Died, succeed
 from effect_runtime.errors import (
     BadPayload,
+    CommandIdWithoutCommand,
     ForeignEvent,
     QueueClosed,
     UnknownEvent,
@@ -564,6 +565,14 @@ async def test_an_event_that_nobody_hears_is_handled_at_once(bench: Bench) -> No
         assert await desk.run(enqueue(LostOccurred("a"))) == Succeeded(None)
         assert await desk.run(enqueue_and_wait(LostOccurred("a"))) == Succeeded(Handled())
         assert (bench.store.log, desk.queues.log) == ([], [])
+
+
+async def test_a_command_id_belongs_to_a_command(bench: Bench) -> None:
+    """An event that is enqueued has no answer to remember, so the id would promise what nobody keeps."""
+    async with open_desk(bench, bench.context()) as desk:
+        died = await desk.run(enqueue_and_wait(FiledOccurred("a")), command_id="k-1")
+    assert isinstance(died, Died)
+    assert isinstance(died.exception, CommandIdWithoutCommand)
 
 
 async def test_what_is_no_domain_event_is_refused_at_the_door(bench: Bench) -> None:

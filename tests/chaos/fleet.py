@@ -151,12 +151,16 @@ class FleetLost(Exception):
 
 @frozen(kw_only=True)
 class Order:
-    """What a fleet is: its shape, where its files are, its chance, and how the library is broken, if it is."""
+    """What a fleet is: its shape, where its files are, its chance, and how the library is broken, if it is.
+
+    `newer`: its workers are of the library's next version, which changes the library's own schema.
+    """
 
     cell: Cell
     folder: Path
     seed: int
     sabotage: str | None = None
+    newer: bool = False
 
 
 @final
@@ -194,6 +198,7 @@ class Fleet:
             commits=self.chance.choice(("adaptive", "thread", "inline")),
             engine=self.chance.choice(("asyncio", "trio")),
             sabotage=self.order.sabotage,
+            newer=self.order.newer,
             files=self.order.cell.files,
             clock=self.clock,
             schema=self.schema + (die is not None),

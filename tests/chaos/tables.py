@@ -9,6 +9,7 @@ from attrs import frozen
 
 from effect_runtime import Transaction, operation
 from effect_runtime.outbox.sqlite import Migration, SqliteSession
+from effect_runtime.outbox.sqlite._schema import SCHEMA
 from tests.chaos.cures import is_cured
 from tests.chaos.ledger import Ledger
 from tests.chaos.shop import Account, BookRuntime, PaymentId, TillRuntime, Told
@@ -33,6 +34,18 @@ TILL: Final = (
     ),
 )
 BOOK: Final = (Migration(1, "postings", (_APPLIED.format("posting"),), owner="book"),)
+_GROWING: Final = ("er_outbox", "er_lane", "er_inbox", "er_waiting", "er_mark", "er_dead", "er_agenda", "er_command")
+NEXT: Final = Migration(
+    SCHEMA[-1].version + 1,
+    "what a next version may add",
+    (
+        *(f"ALTER TABLE {table} ADD COLUMN added TEXT NOT NULL DEFAULT 'new'" for table in _GROWING),
+        "CREATE INDEX er_lane_added ON er_lane(added)",
+        "CREATE TABLE er_added(id INTEGER PRIMARY KEY) STRICT",
+    ),
+    owner="effect_runtime",
+)
+"""A further step of the library's own schema: columns on its tables, an index, a table."""
 
 
 def changes(count: int) -> tuple[Migration, ...]:

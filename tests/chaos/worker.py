@@ -33,7 +33,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.plan import LEASE, Role
 from tests.chaos.sabotage import sabotaged_store, sabotaged_wire
 from tests.chaos.shop import Account, PaymentId, PaymentRefused, TakePayment, book, take_payment, till
-from tests.chaos.tables import BOOK, TILL, LedgerDiary, book_runtime, changes, till_runtime
+from tests.chaos.tables import BOOK, NEXT, TILL, LedgerDiary, book_runtime, changes, till_runtime
 from tests.chaos.wire import OpenWire, SocketWire
 from tests.chaos.wounds import Disk, SteppedTime, WatchedBlocking, WoundedStore, WoundedWire, wounded
 
@@ -51,7 +51,8 @@ class Settings:
     """What a worker is told when it is born.
 
     `number` tells its socket from others'. `clock`: seconds that its clock is ahead. `schema`: how many changes of the
-    shop's schema it knows. `die`: the passing of `MIGRATING` at which it is to die, microseconds after it.
+    shop's schema it knows; `newer`: it is of the library's next version. `die`: the passing of `MIGRATING` at which it
+    is to die, and how many microseconds after it.
     """
 
     role: Role
@@ -64,6 +65,7 @@ class Settings:
     files: int = 2
     clock: float = 0.0
     schema: int = 0
+    newer: bool = False
     die: tuple[int, int] | None = None
 
 
@@ -84,7 +86,7 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body 
     wire = sabotaged_wire(WoundedWire(inner, failpoints, ledger, folder, blind=whole), settings.sabotage)
 
     def store(name: str, migrations: tuple[Migration, ...]) -> WoundedStore:
-        known = (*migrations, *changes(settings.schema))
+        known = (*migrations, *changes(settings.schema), *((NEXT,) if settings.newer else ()))
         plain = SqliteStore(folder / name, migrations=known, commits=settings.commits)
         broken = sabotaged_store(plain, settings.sabotage, wire)
         return WoundedStore(broken, failpoints, ledger, blocking, body.time, body.disk)

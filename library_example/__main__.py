@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +25,12 @@ from library_example.contracts import AuthorId, BookId, PatronId
 from library_example.lending.domain import NoCopyAvailable
 from library_example.lending.handlers import (
     BorrowBook,
+    GetOverdueLoans,
     PlaceHold,
     RegisterPatron,
     ReturnBook,
     borrow_book,
+    get_overdue_loans,
     place_hold,
     register_patron,
     return_book,
@@ -67,7 +70,8 @@ async def live(telling: Telling, folder: Path) -> Cast:
         await scene.ask(return_book(ReturnBook(loan)))
         telling.line("answer", "done")
         bobs = State(copies=1, on_loan=1, shelf=1, out=1, bob=1)
-        await scene.look("Bob's hold takes it", cast, state=bobs, told=Told(2, 2, 2))
+        news = "to bob: The book you waited for"
+        await scene.look("Bob's hold takes it", cast, state=bobs, told=Told(2, 2, 2), notices=[news])
 
         telling.step("The desk buys a second copy.")
         await scene.ask(change_copies(ChangeCopies(cast.book, 2)))
@@ -122,6 +126,19 @@ async def rise(telling: Telling, folder: Path, cast: Cast) -> None:
         await scene.look("Started once more", cast, state=found, told=Told())
 
 
+async def miss(telling: Telling, folder: Path, cast: Cast) -> None:
+    """Tell the last part: a fortnight later each loan has asked after itself."""
+    telling.headline("A fortnight later")
+    telling.step("Nobody has brought a copy back. Each loan left a command for its due day, in its own transaction.")
+    async with on_stage(telling, folder, later=timedelta(days=15)) as scene:
+        reminders = ["to ann: A book is overdue", "to bob: A book is overdue"]
+        out = State(copies=2, on_loan=2, shelf=2, out=2, ann=1, bob=1)
+        await scene.look("Nobody returns", cast, state=out, told=Told(), notices=reminders)
+        overdue = (await scene.ask(get_overdue_loans(GetOverdueLoans()))).entries
+        telling.line("overdue", *(f"loan {loan.id}, due {loan.due_at:%Y-%m-%d}" for loan in overdue))
+        telling.claim("Loans overdue", expected=2, seen=len(overdue))
+
+
 async def borrow_and_die(folder: Path, patron: PatronId, book: BookId) -> None:
     """Commit a loan in a process without relay, then kill it: no clean-up, no goodbye."""
     app = library(folder)
@@ -138,6 +155,7 @@ def tell(folder: Path) -> bool:
     cast = anyio.run(live, telling, folder)
     die(telling, folder, cast)
     anyio.run(rise, telling, folder, cast)
+    anyio.run(miss, telling, folder, cast)
     return telling.summary()
 
 

@@ -1,12 +1,13 @@
-"""The running library as the story watches it: through its doors, its counters, and one interceptor.
+"""The running library as the story watches it: through its doors, its counters, one interceptor and a postbox.
 
 Knows how to look and to compare; what happens is told in `__main__`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from attrs import define, field, frozen
 
 from effect_runtime import App, DomainEvent, Eff, Principal, Topic
 from effect_runtime.effect import Operation
-from effect_runtime.interpreter import Perform
+from effect_runtime.interpreter import Host, Perform, Time, system_host
 from library_example.app import library
 from library_example.catalog.handlers import GetBook, get_book
 from library_example.catalog.ports import CatalogRuntime
@@ -28,6 +29,7 @@ from library_example.lending.handlers import (
     get_patron_loans,
     get_shelf,
 )
+from library_example.lending.memory import Postbox
 from library_example.lending.ports import LendingRuntime
 from library_example.telling import Telling
 
@@ -110,14 +112,36 @@ class Witness:
         return witnessed
 
 
+@frozen
+class LaterTime:
+    """A clock, put forward."""
+
+    time: Time
+    by: timedelta
+
+    def now(self) -> datetime:
+        """Return the moment that it will be."""
+        return self.time.now() + self.by
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back."""
+        return self.time.monotonic()
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait as long as anybody would."""
+        await self.time.sleep(duration)
+
+
 @define
 class Scene:
-    """One run of the library. `told` is how many events there were when the last step ended."""
+    """One run of the library. `told` and `sent`: how many events and notices there were when the last step ended."""
 
     telling: Telling
     app: App
     witness: Witness
+    postbox: Postbox
     told: Told = Told()
+    sent: int = 0
 
     async def ask(self, eff: Eff[A, Any, Any]) -> A:
         """Send what must succeed, as a member of the staff."""
@@ -149,14 +173,23 @@ class Scene:
             sum(each.consumer.applied for each in counts),
         )
 
-    async def look(self, claim: str, cast: Cast, *, state: State, told: Told) -> None:
+    def notices(self) -> list[str]:
+        """Return the notices that were sent since this was asked before; patrons hear in any order."""
+        sent = [f"to {notice.to.partition('@')[0]}: {notice.subject}" for notice in self.postbox.notices.values()]
+        new, self.sent = sorted(sent[self.sent :]), len(sent)
+        return new
+
+    async def look(self, claim: str, cast: Cast, *, state: State, told: Told, notices: Sequence[str] = ()) -> None:
         """Wait until all is quiet, then show and check what the step has left behind."""
         await self.app.settled()
-        seen, counts = await self.state(cast), self.counts()
+        seen, counts, sent = await self.state(cast), self.counts(), self.notices()
         new, self.told = counts.since(self.told), counts
         self._show(seen, new)
         self.telling.claim(f"{claim}: both contexts", expected=state, seen=seen)
         self.telling.claim(f"{claim}: events", expected=told, seen=new)
+        if notices or sent:
+            self.telling.line("notices", *sent)
+            self.telling.claim(f"{claim}: notices", expected=", ".join(notices), seen=", ".join(sent))
 
     def _show(self, state: State, new: Told) -> None:
         line, witness = self.telling.line, self.witness
@@ -174,10 +207,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def on_stage(telling: Telling, folder: Path, *, delivering: bool = True) -> AsyncIterator[Scene]:
-    """Run the library over the files in `folder`; unless `delivering`, without relays and consumers."""
-    witness = Witness()
-    app = library(folder, interceptors=[witness.intercept])
+async def on_stage(
+    telling: Telling, folder: Path, *, delivering: bool = True, later: timedelta | None = None
+) -> AsyncIterator[Scene]:
+    """Run the library over the files in `folder`, now or `later`; unless `delivering`, its doors and nothing else."""
+    witness, postbox, host = Witness(), Postbox(), system_host()
+    if later is not None:
+        host = Host(LaterTime(host.time, later), host.entropy, host.blocking)
+    app = library(folder, post=postbox, interceptors=[witness.intercept], host=host)
     with fail_after(SECONDS):
-        async with app.running(relay=delivering, consumers=delivering):
-            yield Scene(telling, app, witness)
+        async with app.running(relay=delivering, consumers=delivering, agenda=delivering):
+            yield Scene(telling, app, witness, postbox)

@@ -22,6 +22,7 @@ CLAIMS = [
     "  ok    Bob waits: events                   committed 1, delivered 1, absorbed 0",
     "  ok    Bob's hold takes it: both contexts  1/1 on loan, 1/1 out, Ann 0, Bob 1, 0 in line, 0 waiting",
     "  ok    Bob's hold takes it: events         committed 2, delivered 2, absorbed 2",
+    "  ok    Bob's hold takes it: notices        to bob: The book you waited for",
     "  ok    A copy is bought: both contexts     1/2 on loan, 1/2 out, Ann 0, Bob 1, 0 in line, 0 waiting",
     "  ok    A copy is bought: events            committed 1, delivered 1, absorbed 1",
     "  ok    The process is killed               -9",
@@ -31,8 +32,12 @@ CLAIMS = [
     "  ok    After the restart: events           committed 0, delivered 1, absorbed 1",
     "  ok    Started once more: both contexts    2/2 on loan, 2/2 out, Ann 1, Bob 1, 0 in line, 0 waiting",
     "  ok    Started once more: events           committed 0, delivered 0, absorbed 0",
+    "  ok    Nobody returns: both contexts       2/2 on loan, 2/2 out, Ann 1, Bob 1, 0 in line, 0 waiting",
+    "  ok    Nobody returns: events              committed 0, delivered 0, absorbed 0",
+    "  ok    Nobody returns: notices             to ann: A book is overdue, to bob: A book is overdue",
+    "  ok    Loans overdue                       2",
     "",
-    "20 claims, 0 failed.",
+    "25 claims, 0 failed.",
 ]
 
 

@@ -66,7 +66,7 @@ from effect_runtime.errors._running import (
     UnhandledFailure,
     UnjoinedFailure,
 )
-from effect_runtime.errors._simulating import LeftSimulation, NotSimulated, OpaqueValue
+from effect_runtime.errors._simulating import Diverged, LeftSimulation, NotSimulated, OpaqueValue, SitesVanished
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
     CommitUndecided,
@@ -116,6 +116,7 @@ __all__ = [
     "DeadLetterNotReproducible",
     "DeadLetterUnknown",
     "DestinationUnavailable",
+    "Diverged",
     "DryRun",
     "EffectRuntimeError",
     "EventCycle",
@@ -158,6 +159,7 @@ __all__ = [
     "RuntimeOutsideUnit",
     "SavepointGone",
     "SavepointInBranch",
+    "SitesVanished",
     "SourceUnreadable",
     "StatementRefused",
     "StoreClosed",

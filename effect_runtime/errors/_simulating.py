@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from effect_runtime.errors._root import EffectRuntimeError
 
 
@@ -44,3 +46,33 @@ class NotSimulated(EffectRuntimeError):
 
     def __str__(self) -> str:
         return f"{self.subject} cannot be simulated: {self.reason}."
+
+
+class SitesVanished(EffectRuntimeError):
+    """Refuse to pass silently over the deviations of a plan that do not come up any more."""
+
+    def __init__(self, sites: Sequence[str]) -> None:
+        super().__init__(tuple(sites))
+        self.sites = tuple(sites)
+
+    def __str__(self) -> str:
+        return (
+            f"the world has changed since this plan was made; these sites do not come up any more: "
+            f"{'; '.join(self.sites)}. Search again, and keep the plan that is found then."
+        )
+
+
+class Diverged(EffectRuntimeError):
+    """Report two runs of one plan that differ: something in the program depends on what no plan decides."""
+
+    def __init__(self, step: int, *, first: str | None, second: str | None) -> None:
+        super().__init__(step, first, second)
+        self.step = step
+        self.first = first
+        self.second = second
+
+    def __str__(self) -> str:
+        return (
+            f"two runs of one plan differ at step {self.step}: {self.first or 'the end'}; {self.second or 'the end'}. "
+            f"Look, in what ran just before, for a set that is iterated, an id(), or a clock not the transaction's."
+        )

@@ -29,6 +29,9 @@ _FAIR: Final = 0x3FF
 MAIN: Final = "main"
 """The fiber in which a process opens its application."""
 
+Order: TypeAlias = Literal["run to block", "first come"]
+"""Who goes on where nobody chooses: the same fiber until it waits; or whoever is ready first, at each boundary."""
+
 _STAY_OR_SWITCH: Final = ("stay", "switch")
 
 
@@ -87,13 +90,16 @@ class Core:
     """
 
     __slots__ = (
-        "_asked", "_bound", "_choose", "_count", "_parks", "_retried", "_yields", "asked", "current", "now", "own",
-        "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
+        "_asked", "_bound", "_choose", "_count", "_is_fair", "_parks", "_retried", "_yields", "asked", "current", "now",
+        "own", "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
     )  # fmt: skip
 
-    def __init__(self, chooser: Chooser, *, bound: int = 20_000, strict: bool = True) -> None:
+    def __init__(
+        self, chooser: Chooser, *, order: Order = "run to block", bound: int = 20_000, strict: bool = True
+    ) -> None:
         self._choose = chooser.choose
         self._bound = bound
+        self._is_fair = order == "first come"
         self.now = 0.0
         self.current: Context | None = None
         self.own: deque[Handle] = deque()
@@ -121,7 +127,7 @@ class Core:
         elif self._parks:
             self._parks = False
             self.parked.append(handle)
-        elif self._yields:
+        elif self._yields or self._is_fair:
             self._yields = False
             self.ready.append(handle)
         else:
@@ -163,6 +169,8 @@ class Core:
         if self.ready or self.parked:
             if self.ask(process, fiber, operation, "schedule", _STAY_OR_SWITCH):
                 await self.park()
+            elif self._is_fair:
+                await self.give_way()
         else:
             self._asked[key] = self._asked.get(key, 0) + 1  # the number of a site must not depend on the others
 

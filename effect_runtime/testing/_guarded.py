@@ -55,20 +55,30 @@ class GuardedOpen:
         return GuardedUnit(self._store.unit(alone=alone), self._boundaries, self._faults)
 
     async def claim(self, **loan: Any) -> Any:
-        """Lend lanes; that none is due is no event."""
-        claimed = await self._store.claim(**loan)
-        return await self._boundaries.around("Lanes.claim", _done(claimed)) if claimed else claimed
+        """Lend lanes."""
+        return await self._claimed("Lanes.claim", await self._store.claim(**loan))
 
     async def claim_waiting(self, **loan: Any) -> Any:
-        """Lend waiting rows; that none is due is no event."""
-        claimed = await self._store.claim_waiting(**loan)
-        return await self._boundaries.around("Waiting.claim", _done(claimed)) if claimed else claimed
+        """Lend waiting events."""
+        return await self._claimed("Waiting.claim", await self._store.claim_waiting(**loan))
+
+    async def claim_agenda(self, **loan: Any) -> Any:
+        """Lend due items of the agenda."""
+        return await self._claimed("Agenda.claim", await self._store.claim_agenda(**loan))
 
     async def settle(self, settlements: Any) -> Any:
         """Record outcomes."""
         if not settlements:
             return await self._store.settle(settlements)
         return await self._boundaries.around("Lanes.settle", lambda: self._store.settle(settlements))
+
+    async def _claimed(self, name: str, claimed: Any) -> Any:
+        """Ask once a loan is durable; that nothing was due is no event."""
+
+        async def told() -> Any:
+            return claimed
+
+        return await self._boundaries.around(name, told) if claimed else claimed
 
 
 @final
@@ -117,10 +127,3 @@ class Broken:
         """Fail this COMMIT and those that come until time has passed."""
         self._breaks("disk I/O error")
         return await go()
-
-
-def _done(value: Any) -> Go:
-    async def done() -> Any:
-        return value
-
-    return done

@@ -6,9 +6,10 @@ Everything that runs is the production application. Searches stand on top: they 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Final, Protocol, final
 
 from attrs import evolve
@@ -16,15 +17,16 @@ from attrs import evolve
 from effect_runtime import App, Eff
 from effect_runtime.dispatch import Binding
 from effect_runtime.effect import Call
-from effect_runtime.errors import NotSimulated
+from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.testing._core import Order
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
 from effect_runtime.testing._ordered import ordered_scopes
 from effect_runtime.testing._process import Client, OnCrash
-from effect_runtime.testing._site import Canonical, Chooser
+from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation
 from effect_runtime.testing._world import Claim, Durable, Hears, Run, Setting, World
 
@@ -90,34 +92,52 @@ class Simulation:
         self._parties = tuple(parties)
         self._given = tuple(given)
         self._durable = _durable(bindings)
+        self._is_shut_in = False
         self._templates = self._prepared()
 
-    def run(self, chooser: Chooser) -> Run:
+    def run(self, chooser: Chooser, *, order: Order = "run to block") -> Run:
         """Run once; the same answers of a chooser give the same trace."""
-        with self.open() as run:
-            return run(chooser)
+        with self.shut_in():
+            for party in self._parties:
+                party.reset()
+            self._restore()
+            return _once(self._setting, chooser, self._durable, order=order)
+
+    def replay(self, plan: Plan, *, order: Order = "run to block") -> Run:
+        """Run as a plan says; raises `errors.SitesVanished` when the world has changed since it was made."""
+        chooser = Planned(plan)
+        run = self.run(chooser, order=order)
+        if chooser.missed:
+            raise SitesVanished([str(site) for site in chooser.missed])
+        return run
+
+    def confirm(self, run: Run) -> None:
+        """Repeat a run; raises `errors.Diverged` with the first step that differs, if one does."""
+        again = self.run(Planned(run.plan), order=run.order)
+        for number, (first, second) in enumerate(zip_longest(run.trace.lines(), again.trace.lines())):
+            if first != second:
+                raise Diverged(number, first=first, second=second)
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[Chooser], Run]]:
-        """Give a function that runs once; many runs inside share what it costs to shut the real world out."""
+    def shut_in(self) -> Iterator[None]:
+        """Shut the real world out. Each run does so; entered around many runs, they share what it costs."""
+        if self._is_shut_in:
+            yield
+            return
+        self._is_shut_in = True
         enabled = gc.isenabled()
         gc.disable()  # a collection closes what waits, and when it comes is chance
         try:
             with inside_simulation() if self._setting.strict else nullcontext(), ordered_scopes():
-                yield self._run
+                yield
         finally:
+            self._is_shut_in = False
             if enabled:
                 gc.enable()
 
-    def _run(self, chooser: Chooser) -> Run:
-        for party in self._parties:
-            party.reset()
-        self._restore()
-        return _once(self._setting, chooser, self._durable)
-
     def _prepared(self) -> dict[int, Template]:
         """Run what is given, and return each disk as it was left."""
-        with self.open():
+        with self.shut_in():
             self._give()
         return {key: each.template() for key, each in self._durable.items() if isinstance(each, Disk)}
 
@@ -131,7 +151,7 @@ class Simulation:
             always=(),
             at_end=(),
         )
-        run = _once(setting, Canonical(), self._durable)
+        run = _once(setting, Canonical(), self._durable, order="run to block")
         if not run.is_sound:
             raise NotSimulated("what is given", reason=f"{run.ending}: {run.exits!r} {run.troubles!r}")
 
@@ -147,8 +167,8 @@ class Simulation:
             self._give()
 
 
-def _once(setting: Setting, chooser: Chooser, durable: Mapping[int, Durable]) -> Run:
-    world = World(setting, chooser, durable)
+def _once(setting: Setting, chooser: Chooser, durable: Mapping[int, Durable], *, order: Order) -> Run:
+    world = World(setting, chooser, durable, order=order)
     try:
         return world.run()
     finally:

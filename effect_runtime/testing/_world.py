@@ -23,7 +23,7 @@ from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
-from effect_runtime.testing._core import Core, Ending
+from effect_runtime.testing._core import Core, Ending, Order
 from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._guarded import GuardedStore
@@ -99,6 +99,7 @@ class Run:
     """
 
     plan: Plan
+    order: Order
     asked: Sequence[tuple[Site, Sequence[Alternative]]]
     trace: Trace
     ending: Ending
@@ -117,8 +118,9 @@ class Run:
 class World:
     """A run while it goes on."""
 
-    def __init__(self, setting: Setting, chooser: Chooser, durable: Mapping[int, Durable]) -> None:
-        self.core = Core(chooser, bound=setting.bound, strict=setting.strict)
+    def __init__(self, setting: Setting, chooser: Chooser, durable: Mapping[int, Durable], *, order: Order) -> None:
+        self.core = Core(chooser, order=order, bound=setting.bound, strict=setting.strict)
+        self._order = order
         self._setting = setting
         self._durable = durable
         self._broker = Broker()
@@ -163,6 +165,7 @@ class World:
         self._look(self._setting.at_end)
         return Run(
             plan=core.plan,
+            order=self._order,
             asked=core.asked,
             trace=core.trace,
             ending=ending,

@@ -65,8 +65,8 @@ def _case(*, planted: bool) -> Case:
     return Case(
         number=19,
         title="an answer from a unit whose commit fails",
-        needs=frozenset({"order", "failure"}),
-        deviations=2,
+        needs=frozenset({"failure"}),
+        deviations=1,
         app=app_of(shop, outside=street),
         clients=[Client("owner", [set_price(SetPrice("b1", 20))]), Client("crier", [call_out()])],
         parties=[street],

@@ -39,7 +39,7 @@ def lending_desk() -> tuple[Context[Office, Window], Command[Lend, None, Any, Of
     @desk.command(access="public")
     def lend(cmd: Lend) -> Doing[None]:
         rt = yield from desk.runtime
-        yield from rt.records.put("loan", cmd.book, 1)
+        yield from rt.records.put("loan", cmd.book, (yield from rt.records.get("loan", cmd.book)) + 1)
         yield from publish(Lent(cmd.book))
 
     return desk, lend

@@ -22,6 +22,7 @@ from anyio import (
     ClosedResourceError,
     EndOfStream,
     Event,
+    Lock,
     connect_unix,
     create_task_group,
     fail_after,
@@ -55,6 +56,7 @@ class Worker:
     slot: Slot
     settings: Settings
     stream: SocketStream
+    pen: Lock = field(factory=Lock)
     pid: int = 0
     status: int = 0
     born: Event = field(factory=Event)
@@ -91,13 +93,15 @@ class Worker:
 
     async def end(self) -> None:
         """End its input: it drains and leaves."""
-        with suppress(*_GONE):
-            await self.stream.send_eof()
+        async with self.pen:
+            with suppress(*_GONE):
+                await self.stream.send_eof()
 
     async def tell(self, **facts: Any) -> None:
         """Send it one line; nobody is told when it is gone."""
-        with suppress(*_GONE):
-            await self.stream.send(f"{json.dumps(facts)}\n".encode())
+        async with self.pen:
+            with suppress(*_GONE):
+                await self.stream.send(f"{json.dumps(facts)}\n".encode())
 
     async def listen(self) -> None:
         """Hand on what it says until it is gone, then tell everybody who still waits."""

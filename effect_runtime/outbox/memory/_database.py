@@ -22,11 +22,11 @@ from effect_runtime.outbox.memory._turn import Turn
 
 @frozen
 class Remembered:
-    """A claimed command id since when, with its answer once that is known."""
+    """The answer of a command id, and when it was given."""
 
     fingerprint: bytes
+    body: bytes
     at: datetime
-    body: bytes | None = None
 
 
 @frozen

@@ -109,7 +109,7 @@ class OpenMemory:
         """Read a stored answer."""
         self._expect_open()
         known = self._database.journal.committed(self._database.commands).get(command_id)
-        if known is None or known.body is None:
+        if known is None:
             return None
         return Answer(command_id=command_id, fingerprint=known.fingerprint, body=known.body)
 

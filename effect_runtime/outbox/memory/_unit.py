@@ -61,13 +61,12 @@ class MemoryUnit:
             self._open = True
 
     async def claim(self, command_id: str, fingerprint: bytes) -> Answer | None:
-        """Claim a command id, or return what its twin has answered; a twin in flight holds the turn."""
+        """Claim a command id, or return what its twin has answered; the turn is the claim, as a twin waits for it."""
         await self.begin()
         known = self._database.commands.get(command_id)
-        if known is not None and known.body is not None:
-            return Answer(command_id=command_id, fingerprint=known.fingerprint, body=known.body)
-        self._database.commands[command_id] = Remembered(fingerprint, self._host.time.now())
-        return None
+        if known is None:
+            return None
+        return Answer(command_id=command_id, fingerprint=known.fingerprint, body=known.body)
 
     async def savepoint(self) -> int:
         """Open a savepoint; its number is never given twice in one unit."""
@@ -134,10 +133,9 @@ class MemoryUnit:
         return events
 
     def _remember(self, answer: Answer, now: datetime) -> None:
-        known = self._database.commands.get(answer.command_id)
-        if known is not None and known.body is not None:
+        if answer.command_id in self._database.commands:
             raise StoreConflict(self._store, reason=f"command {answer.command_id!r} was answered by a twin")
-        self._database.commands[answer.command_id] = Remembered(answer.fingerprint, now, answer.body)
+        self._database.commands[answer.command_id] = Remembered(answer.fingerprint, answer.body, now)
 
     def _expect_open(self, used: str) -> None:
         if not self._open:

@@ -68,8 +68,8 @@ WALKS: Final[Mapping[Kept, _Walk]] = MappingProxyType(
         ),
         Kept.LETTERS: _Walk(
             walk="SELECT coalesce(closed, at), coalesce(closed, at), position FROM er_dead INDEXED BY er_dead_closed"
-            " WHERE state <> 'dead' AND (coalesce(closed, at), position) > (?, ?)"
-            " ORDER BY coalesce(closed, at), position LIMIT ?",
+            " WHERE state <> 'dead' AND coalesce(closed, at) >= ?1 AND (coalesce(closed, at), position) > (?1, ?2)"
+            " ORDER BY coalesce(closed, at), position LIMIT ?3",
             remove="DELETE FROM er_dead WHERE coalesce(closed, at) = ? AND position = ? AND state <> 'dead'"
             " AND coalesce(closed, at) < ? RETURNING 1",
             first=(-(2**63), -1),

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effect_runtime.dispatch import AgendaEntry, AgendaItem, Ledger
+from effect_runtime.errors import EventsPurged
 from effect_runtime.integration import encode_message
-from effect_runtime.outbox._ports import Address, Claimed, Route, Settlement, Waiting, WaitingReason
+from effect_runtime.outbox._ports import Address, Claimed, Kept, Route, Settlement, Waiting, WaitingReason
 from effect_runtime.outbox.memory import MemoryStore
+from tests.outbox.stores.test_retention_store import purge
 from tests.outbox.stores.world import (
     LEASE,
     NOTHING,
@@ -104,7 +106,10 @@ class Register:
 
     async def on(self, run: Run) -> object:
         """Run it."""
-        await run.store.register([Route("loans", self.destination, self.earliest)])
+        try:
+            await run.store.register([Route("loans", self.destination, self.earliest)])
+        except EventsPurged as error:
+            return str(error)
         return None
 
 
@@ -297,7 +302,7 @@ class EndLoan:
     """End one of the loans so far, stale or not, in a unit that commits or not."""
 
     which: int
-    how: Literal["take", "retry", "bury"]
+    how: Literal["take", "retry", "release", "bury"]
     wait: int
     commits: bool
 
@@ -326,6 +331,8 @@ class EndLoan:
             case "retry":
                 due = run.time.now() + timedelta(seconds=self.wait)
                 return await unit.agenda.retry(id, token, due=due, error="no")
+            case "release":
+                return await unit.agenda.release(id, token)
             case "bury":
                 letter = evolve(
                     a_letter(id, blocks=False),
@@ -374,6 +381,19 @@ class Close:
             return None
         run.replays += self.state == "replayed"
         return await run.store.close_dead_letter(letters[self.which % len(letters)].id, self.state)
+
+
+@frozen
+class Purge:
+    """Forget what is old of one kind, in steps of a size."""
+
+    kept: Kept
+    age: int
+    limit: int
+
+    async def on(self, run: Run) -> object:
+        """Run it."""
+        return await purge(run.store, self.kept, run.time.now() - timedelta(seconds=self.age), limit=self.limit)
 
 
 named = st.lists(st.sampled_from(DESTINATIONS), min_size=1, max_size=2, unique=True)
@@ -429,7 +449,7 @@ claims_agenda = st.builds(
 ends = st.builds(
     EndLoan,
     which=st.integers(0, 9),
-    how=st.sampled_from(["take", "retry", "bury"]),
+    how=st.sampled_from(["take", "retry", "release", "bury"]),
     wait=st.integers(0, 20),
     commits=st.integers(0, 4).map(bool),
 )
@@ -437,8 +457,10 @@ changes = st.builds(Change, ids, st.none() | st.integers(-5, 20), st.integers(0,
 passes = st.builds(Pass, st.sampled_from([1, 10, 40]))
 closes = st.builds(Close, which=st.integers(0, 9), state=st.sampled_from(["replayed", "discarded"]))
 
-outbox_side = st.one_of(publishes, registers, claims, settles, passes, closes)
-inbox_side = st.one_of(receives, receives, claims_waiting, passes, closes)
+purges = st.builds(Purge, st.sampled_from(Kept), st.integers(0, 20), st.integers(1, 3))
+
+outbox_side = st.one_of(publishes, registers, claims, settles, passes, closes, purges)
+inbox_side = st.one_of(receives, receives, claims_waiting, passes, closes, purges)
 agenda_side = st.one_of(adds, claims_agenda, ends, ends, changes, passes, closes)
 sides = (outbox_side, inbox_side, agenda_side, st.one_of(outbox_side, inbox_side, agenda_side))
 histories = st.one_of(*(st.lists(side, max_size=30) for side in sides))

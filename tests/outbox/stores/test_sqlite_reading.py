@@ -164,7 +164,7 @@ async def test_the_agenda_takes_as_many_steps_before_a_long_backlog_as_before_a_
     for round, many in enumerate((200, 5_000)):
         items = [AgendaItem(reaction="notify", envelope=an_event(f"u-{round}-{n}", None)) for n in range(many)]
         items += [AgendaItem(reaction="notify", envelope=an_event(f"k-{round}-{n}", "long")) for n in range(many)]
-        head, last = f"k-{round}-0", AgendaItem(reaction="notify", envelope=an_event(f"last-{round}", "long"))
+        last = AgendaItem(reaction="notify", envelope=an_event(f"last-{round}", "long"))
         async with sqlite.unit() as unit:
             await unit.commit(Ledger(agenda=tuple(items)))
         async with sqlite.unit() as unit:

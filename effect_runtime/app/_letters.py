@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from attrs import frozen
 from effect_runtime.app._plan import Plan
 from effect_runtime.app._reproduction import reproduction
 from effect_runtime.errors import DeadLetterUnknown
-from effect_runtime.outbox import DeadLetter, DeadLetters
+from effect_runtime.outbox import DeadLetter, DeadLetters, Replays, replay_all
 
 
 @frozen
@@ -35,6 +36,18 @@ class AllDeadLetters:
     async def replay(self, id: str) -> None:
         """Try a dead letter again; one that blocks its key frees its successors, in order, once it is done."""
         await (await self._holding(id)).replay(id)
+
+    async def replay_all(
+        self, *, before: datetime | None = None, destination: str | None = None, per_second: float = 100
+    ) -> Replays:
+        """Replay every open letter that is no younger than `before` (now), oldest first, so many in a second at most.
+
+        `destination` takes those of one subscription, handler or relay's destination alone. Interrupted, it is begun
+        again with the same `before`: each letter is replayed once, and one that failed again is left.
+        """
+        time = self._plan.host.time
+        before = time.now() if before is None else before
+        return await replay_all(self._stores, time=time, before=before, destination=destination, per_second=per_second)
 
     async def discard(self, id: str) -> None:
         """Give a dead letter up; a key that it blocks goes on without it."""

@@ -53,6 +53,8 @@ from effect_runtime.outbox._recording import face_of as face_of
 from effect_runtime.outbox._recording import spelled as spelled
 from effect_runtime.outbox._recording import written_arguments as written_arguments
 from effect_runtime.outbox._relay import Relay, RelayCounts
+from effect_runtime.outbox._replaying import Replays
+from effect_runtime.outbox._replaying import replay_all as replay_all
 from effect_runtime.outbox._retention import Purged, Retention
 from effect_runtime.outbox._running_queues import RunningQueues
 from effect_runtime.outbox._volatile_queue import VolatileQueue
@@ -122,6 +124,7 @@ __all__ = [
     "RelayCounts",
     "RelayPolicy",
     "RelayStore",
+    "Replays",
     "Retention",
     "RetentionStore",
     "Route",

@@ -6,6 +6,7 @@ will never come. Decides nothing about order: the store does that in one transac
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, Literal
 
 from attrs import frozen
@@ -32,6 +33,12 @@ class DeadLetters:
     ) -> tuple[DeadLetter, ...]:
         """List dead letters, oldest first; `state=None` lists closed ones, too."""
         return await self._store.dead_letters(state=state, limit=limit)
+
+    async def open_ids(
+        self, *, before: datetime, destination: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[str, ...]:
+        """Return the ids of open letters that are no younger than `before`, oldest first, behind the letter `after`."""
+        return await self._store.open_letters(before=before, destination=destination, after=after, limit=limit)
 
     async def get(self, id: str) -> DeadLetter:
         """Read one dead letter; raises `errors.DeadLetterUnknown`."""

@@ -266,6 +266,12 @@ class DeadLetterStore(Protocol):
         """Read one dead letter."""
         ...
 
+    async def open_letters(
+        self, *, before: datetime, destination: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[str, ...]:
+        """Return the ids of open letters that were written no later than `before`, oldest first, behind `after`."""
+        ...
+
     async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
         """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key.
 

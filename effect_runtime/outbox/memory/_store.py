@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Literal, TypeVar, final
 
 from attrs import evolve
@@ -241,6 +242,20 @@ class OpenMemory:
         """Read one dead letter."""
         self._expect_open()
         return self._database.journal.committed(self._database.letters).get(id)
+
+    async def open_letters(
+        self, *, before: datetime, destination: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[str, ...]:
+        """Return the ids of open letters, oldest first."""
+        self._expect_open()
+        letters = tuple(self._database.journal.committed(self._database.letters).values())
+        start = next((place for place, letter in enumerate(letters, 1) if letter.id == after), 0)
+        found = (
+            letter.id
+            for letter in letters[start:]
+            if letter.state == "dead" and letter.at <= before and destination in (None, letter.destination)
+        )
+        return tuple(islice(found, limit))
 
     async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
         """Mark a dead letter as replayed or discarded, with its effect on the lane or key."""

@@ -79,6 +79,18 @@ def read_letters(connection: sqlite3.Connection, state: str | None, limit: int) 
     return tuple(_letter(columns) for columns in rows)
 
 
+def read_open(
+    connection: sqlite3.Connection, before: datetime, destination: str | None, after: str | None, limit: int
+) -> tuple[str, ...]:
+    """Return the ids of open letters, oldest first; a letter `after` that is gone is behind nothing."""
+    rows = connection.execute(
+        "SELECT id FROM er_dead WHERE state = 'dead' AND at <= ?1 AND (?2 IS NULL OR destination = ?2) "
+        "AND position > coalesce((SELECT position FROM er_dead WHERE id = ?3), 0) ORDER BY position LIMIT ?4",
+        (micros(before), destination, after, limit),
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def mark_closed(connection: sqlite3.Connection, id: str, state: str, now: datetime) -> DeadLetter | None:
     """Close a letter and return it as it was; None when it was not `dead` any more."""
     letter = read_letter(connection, id)

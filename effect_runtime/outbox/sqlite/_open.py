@@ -194,6 +194,12 @@ class OpenSqlite:
         """Read one dead letter."""
         return self._read(_letters.read_letter, id)
 
+    async def open_letters(
+        self, *, before: datetime, destination: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[str, ...]:
+        """Return the ids of open letters, oldest first."""
+        return self._read(_letters.read_open, before, destination, after, limit)
+
     async def close_dead_letter(self, id: str, state: Literal["replayed", "discarded"]) -> bool:
         """Mark a dead letter as replayed or discarded in one transaction with its effect on the lane or key."""
         return await self._write(_close_letter, id, state, self._host.time.now())

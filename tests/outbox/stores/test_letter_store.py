@@ -56,6 +56,28 @@ async def test_letters_are_listed_oldest_first_by_state(store: AnyStore) -> None
     assert await store.dead_letter("nobody") is None
 
 
+async def test_open_letters_are_told_by_their_ids_in_pages(store: AnyStore) -> None:
+    """DeadLetterStore.open_letters: oldest first, by age and destination, behind another one; closed ones are not."""
+    first, second, third, fourth = letters = [
+        evolve(a_letter(f"e-{number}", number, blocks=False), at=NOON + timedelta(seconds=number))
+        for number in range(1, 5)
+    ]
+    elsewhere = evolve(third, destination="elsewhere", event="e-9")
+    async with store.unit() as unit:
+        for letter in (first, second, elsewhere, fourth):
+            await unit.inbox.bury(letter)
+        await unit.commit(NOTHING)
+    at = letters[2].at
+    assert await store.open_letters(before=fourth.at) == (first.id, second.id, elsewhere.id, fourth.id)
+    assert await store.open_letters(before=at, limit=2) == (first.id, second.id)
+    assert await store.open_letters(before=at, after=second.id) == (elsewhere.id,)
+    assert await store.open_letters(before=at, destination="elsewhere") == (elsewhere.id,)
+    await store.close_dead_letter(second.id, "discarded")
+    assert await store.open_letters(before=at) == (first.id, elsewhere.id)
+    assert await store.open_letters(before=fourth.at, after=second.id) == (elsewhere.id, fourth.id)
+    assert await store.open_letters(before=NOON) == ()
+
+
 async def test_a_letter_is_closed_once(store: AnyStore) -> None:
     """DeadLetterStore.close_dead_letter: False when it was not dead any more, and nothing happens again."""
     id = await quarantined(store, block=True)

@@ -153,7 +153,8 @@ class Context(Generic[R, N]):
         """
 
         def register(function: Callable[[D], Program[Any, Any, R]]) -> AfterCommit:
-            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_event_faults(function, event)))
+            faults = (*definition_faults(function), *_event_faults(function, event), *_queue_faults(function, queue))
+            raise_faults(f"context {self.name!r}", faults)
             made = AfterCommit(
                 title=f"{self.name}.{id or function.__name__}",
                 context=self.name,
@@ -313,6 +314,13 @@ def _event_faults(function: Callable[..., Any], event: object) -> tuple[Fault, .
             fix="Write @context.on(SomethingOccurred), a subclass of DomainEvent; hear a topic with a subscription.",
         ),
     )
+
+
+def _queue_faults(function: Callable[..., Any], queue: object) -> tuple[Fault, ...]:
+    if isinstance(queue, EventQueue):
+        return ()
+    problem, fix = f"queue={queue!r} is no queue.", 'Write queue=EventQueue("name"), and share it between handlers.'
+    return (Fault(Code.ER119, place=place_of(function), problem=problem, fix=fix),)
 
 
 def _module_faults(place: str, modules: object) -> tuple[Fault, ...]:

@@ -37,7 +37,8 @@ async def drain(unit: Unit) -> None:
         emitted = events.mark() - len(causes)
         if emitted:
             link = (type(event), cause)
-            _refuse_cycle(link, bound=unit.home.binding.event_depth)
+            if any(not isinstance(events.at(place), Enqueued) for place in range(len(causes), events.mark())):
+                _refuse_cycle(link, bound=unit.home.binding.event_depth)
             causes.extend([link] * emitted)
 
 

@@ -192,6 +192,15 @@ def queue_without_room() -> None:
 
 
 @fails_with(Code.ER119)
+def queue_that_is_only_a_name() -> None:
+    """Name a queue where one is to be given."""
+
+    @desk().after_commit(FiledOccurred, queue="mail")  # type: ignore[arg-type]  # what is refused
+    def tell(event: FiledOccurred) -> Desk[None]:
+        yield from succeed(None)
+
+
+@fails_with(Code.ER119)
 def queue_with_a_negative_timeout() -> None:
     """Define a queue that ends waiting before it begins."""
     EventQueue("mail", timeout=timedelta(seconds=-1))

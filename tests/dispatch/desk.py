@@ -172,7 +172,12 @@ def taking(entry: AgendaEntry) -> Callable[[Any], Awaitable[bool]]:
 
 @asynccontextmanager
 async def open_desk(
-    bench: Bench, context: Notes, *, interceptors: Sequence[Interceptor] = (), strangers: dict[type, str] | None = None
+    bench: Bench,
+    context: Notes,
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    strangers: dict[type, str] | None = None,
+    event_depth: int = 32,
 ) -> AsyncIterator[Desk]:
     """Verify and open a context, and give its desk."""
     raise_faults("context 'notes'", context_faults(context))
@@ -181,7 +186,7 @@ async def open_desk(
     async with bench.store.opened(host) as store:
         home = Home(
             app="bench",
-            binding=context.bind(bench.make, bench.make_reads, store=bench.store),
+            binding=context.bind(bench.make, bench.make_reads, store=bench.store, event_depth=event_depth),
             store=store,
             opened=NOTHING,
             transport=bench.recorded,

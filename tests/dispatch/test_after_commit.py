@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
+from typing import TypeAlias
 
 import pytest
 from attrs import evolve, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from effect_runtime import DomainEvent, Failed, Forbidden, Invalid, Principal, Succeeded, atomic, attempt, emit, fail
+from effect_runtime import (
+    Do,
+    DomainEvent,
+    Failed,
+    Forbidden,
+    Invalid,
+    Principal,
+    Succeeded,
+    atomic,
+    attempt,
+    do,
+    emit,
+    fail,
+    guard,
+)
 from effect_runtime.dispatch import (
     AgendaItem,
     EventQueue,
@@ -33,7 +51,9 @@ from effect_runtime.errors import (
 from effect_runtime.events import Enqueued, Events
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Recorded, record, run
+from effect_runtime.outbox.memory import MemoryStore
 from tests.dispatch.desk import MINUTE, FiledOccurred, LostOccurred, Notes, open_desk
+from tests.dispatch.troubled import TroubledStore
 from tests.dispatch.world import (
     All,
     Bench,
@@ -41,6 +61,7 @@ from tests.dispatch.world import (
     Keep,
     KeptOccurred,
     Missing,
+    NotesRuntime,
     Other,
     Reading,
     Refusal,
@@ -157,6 +178,24 @@ async def test_a_unit_that_fails_leaves_nothing(bench: Bench, queue: EventQueue)
         assert (await desk.agenda(), desk.queues.log) == ((), [])
 
 
+async def test_enqueuing_is_no_link_in_a_chain_of_causes(bench: Bench) -> None:
+    """The bound is on events that cause one another in the transaction; what comes after it causes nothing there."""
+    notes = bench.context()
+    file = filer(notes)
+
+    @notes.on(FiledOccurred)
+    def within(event: FiledOccurred) -> Writing[None]:
+        yield from enqueue(FiledOccurred("later"))
+
+    @notes.after_commit(FiledOccurred, queue=mail, key="key")
+    def tell(event: FiledOccurred) -> Writing[None]:
+        yield from succeed(None)
+
+    async with open_desk(bench, notes, event_depth=1) as desk:
+        assert await desk.run(file(Keep("a"))) == Succeeded(1)
+        assert [entry.item.envelope.key for entry in await desk.agenda()] == ["a", "later"]
+
+
 async def test_a_savepoint_cuts_back_what_was_enqueued_in_it(bench: Bench) -> None:
     """What an undone step told is forgotten with its rows; what came before it stays."""
     notes = bench.context()
@@ -173,6 +212,56 @@ async def test_a_savepoint_cuts_back_what_was_enqueued_in_it(bench: Bench) -> No
     async with open_desk(bench, notes) as desk:
         assert await desk.run(file(Keep("a"))) == Succeeded(None)
         assert [entry.item.envelope.key for entry in await desk.agenda()] == ["kept"]
+
+
+Step: TypeAlias = "str | tuple[bool, tuple[Step, ...]]"
+"""Emit, enqueue, or run more steps in an `atomic` that is kept or undone."""
+
+steps: st.SearchStrategy[tuple[Step, ...]] = st.recursive(
+    st.sampled_from(["emit", "enqueue"]),
+    lambda inner: st.tuples(st.booleans(), st.lists(inner, max_size=3).map(tuple)),
+    max_leaves=8,
+).map(lambda step: (step, "emit", step))
+
+
+@settings(deadline=None, max_examples=60)
+@given(program=steps)
+async def test_any_program_leaves_what_its_kept_steps_told_in_their_order(program: tuple[Step, ...]) -> None:
+    """Savepoints in savepoints, emitted and enqueued in turn: nothing undone is left, nothing kept is missing."""
+    bench = Bench("memory", TroubledStore(MemoryStore()))
+    notes = bench.context()
+    numbers = count()
+
+    def run_steps(told: tuple[Step, ...], kept: list[int]) -> Do[None, Refusal, NotesRuntime]:
+        for step in told:
+            if isinstance(step, str):
+                kept.append(next(numbers))
+                event = FiledOccurred("a", kept[-1])
+                yield from emit(event) if step == "emit" else enqueue(event)
+            else:
+                inner: list[int] = []
+                yield from attempt(atomic(steps_or_none(*step, inner)))
+                kept.extend(inner if step[0] else ())
+
+    @do
+    def steps_or_none(is_kept: bool, told: tuple[Step, ...], kept: list[int]) -> Do[None, Refusal, NotesRuntime]:
+        yield from run_steps(told, kept)
+        yield from guard(is_kept, Refusal("undone"))
+
+    expected: list[int] = []
+
+    @notes.command(access="public")
+    def tell_all(command: Keep) -> Writing[None, Refusal]:
+        yield from run_steps(program, expected)
+
+    @notes.after_commit(FiledOccurred, queue=mail)
+    def tell(event: FiledOccurred) -> Writing[None]:
+        yield from succeed(None)
+
+    async with open_desk(bench, notes) as desk:
+        assert await desk.run(tell_all(Keep("a"))) == Succeeded(None)
+        left = [desk.home.registry.decode(entry.item.envelope).value for entry in await desk.agenda()]
+    assert left == expected
 
 
 async def test_an_event_that_does_not_hold_what_it_says_is_a_defect_that_names_it(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from effect_runtime.effect import Succeeded
 from effect_runtime.errors import ForeignEvent, QueueClosed
-from effect_runtime.events import DomainEvent, Events, emit
+from effect_runtime.events import DomainEvent, Enqueued, Events, emit
 from effect_runtime.interpreter import Interpreter, Recorded, record, run, stub
 
 
@@ -69,6 +69,23 @@ def test_a_closed_queue_names_the_event_and_the_way_out() -> None:
         "BookReturnedOccurred was added to the event queue of a unit of work that has ended. "
         "Use the runtime only inside the handler it was built for."
     )
+
+
+def test_an_enqueued_event_is_told_apart_and_cut_back_like_the_others() -> None:
+    """One order for both; a closed queue takes neither, and strangers are refused by the word that was used."""
+    events = Events()
+    events.add(BookReturnedOccurred(1))
+    mark = events.mark()
+    events.enqueue(BookReturnedOccurred(2))
+    assert list(events) == [BookReturnedOccurred(1), Enqueued(BookReturnedOccurred(2))]
+    events.cut(mark)
+    assert list(events) == [BookReturnedOccurred(1)]
+    stranger: Any = "an event"
+    with pytest.raises(ForeignEvent, match=r"was refused by enqueue: it is no domain event\. Enqueue an instance"):
+        events.enqueue(stranger)
+    events.close()
+    with pytest.raises(QueueClosed):
+        events.enqueue(BookReturnedOccurred(3))
 
 
 def test_what_is_no_domain_event_is_refused() -> None:

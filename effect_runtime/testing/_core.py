@@ -1,7 +1,7 @@
 """What runs next: the one queue under all event loops of a simulated world, its virtual time and its questions.
 
-A fiber goes on until it waits. Then comes the oldest handle that is ready, then what anyio wants to deliver again, then
-the fiber that was parked first, then the next timer. Knows handles and names, no application.
+A fiber goes on until it waits. Then comes the oldest handle that is ready, then the fiber that was parked first, then
+the next timer. What anyio wants to deliver again comes before each, once. Knows handles and names, no application.
 """
 
 from __future__ import annotations
@@ -192,12 +192,13 @@ class Core:
     def _drive(self, horizon: float) -> Ending:
         own, ready, running, count = self.own, self.ready, None, 0
         while True:
+            if self.redeliveries and not self._retried:
+                self._redeliver()
+                running = None
             if own:
                 handle = own.popleft()
             elif ready:
                 handle = ready.popleft()
-            elif self._redeliver():
-                continue
             elif not self.unfinished and not self.parked:
                 return "done"
             else:
@@ -205,9 +206,10 @@ class Core:
                 found = self.parked.popleft() if self.parked else self._next_timer(horizon)
                 if found is None:
                     return "quiet"
-                handle, self._retried = found, False
+                handle = found
                 if self.now != at:
                     count = 0
+            self._retried = False
             if handle.is_cancelled or handle.life.is_dead:
                 continue
             if handle.life is not running:
@@ -225,10 +227,8 @@ class Core:
                 if count > self._bound:
                     return "restless"
 
-    def _redeliver(self) -> bool:
-        """Deliver cancellations again, once for each time that all wait; tell whether that woke somebody."""
-        if not self.redeliveries or self._retried:
-            return False
+    def _redeliver(self) -> None:
+        """Deliver cancellations again. It happens before each handle, as often as in asyncio or more often."""
         self._retried = True
         due, self.redeliveries = self.redeliveries, []
         self.current = None
@@ -236,7 +236,6 @@ class Core:
             if not handle.is_cancelled and not handle.life.is_dead:
                 _set_running_loop(cast("Any", handle.life))
                 handle.context.run(handle.callback, *handle.args)
-        return bool(self.ready)
 
     def _next_timer(self, horizon: float) -> Handle | None:
         timers = self.timers

@@ -54,6 +54,7 @@ def _case(*, planted: bool) -> Case:
     @desk.command(access="public")
     def let_go(cmd: LetGo) -> Doing[None]:
         rt = yield from desk.runtime
+        yield from rt.outside.tell(f"{cmd.id} is free")
         yield from rt.records.drop("hold", cmd.id)
 
     @do

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
+from anyio.lowlevel import checkpoint
 from attrs import define, field, frozen
 from returns.result import Failure, Result, Success
 
@@ -114,11 +115,13 @@ class Listener:
     @operation(kind="external", idempotent=True)
     async def tell(self, what: str, *, key: str | None = None, fence: int | None = None) -> None:
         """Tell something that is sure to arrive."""
+        await checkpoint()  # whoever is outside is waited for
         self._hear(what, key, fence)
 
     @operation(kind="external", idempotent=True)
     async def ask(self, what: str, *, key: str | None = None) -> Result[None, NoAnswer]:
         """Tell something and wait for an answer."""
+        await checkpoint()
         self._hear(what, key, None)
         return Success(None) if self.answers else Failure(NoAnswer())
 

@@ -50,12 +50,13 @@ from effect_runtime.errors import (
 from effect_runtime.integration import FieldErrors, Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interceptor, Interpreter, system_host
 from effect_runtime.manifest import WireManifest
-from effect_runtime.outbox import ConsumerPolicy, Health, Pace, RelayPolicy
+from effect_runtime.outbox import ConsumerPolicy, Health, Pace, Purged, RelayPolicy, Retention
 
 A = TypeVar("A")
 E = TypeVar("E")
 
 _OUTSIDE: Final = OutsideUnit()
+_RETENTION: Final = Retention()
 
 
 class App:
@@ -67,8 +68,9 @@ class App:
     put on events that carry none, and events of other tenants are refused. `foreign_topics` are those that other
     applications publish on the same wire. `relay`, `consumer` and `pace` bound delivery: leases, attempts, how long
     a subscriber may take, polling. `redact` lists types whose values dead letters must not show, beside what is
-    annotated `Redacted[...]`. `manifest` is the committed wire manifest, or the path of its file: a change that breaks
-    it is refused when the app is built.
+    annotated `Redacted[...]`. `retention` says how long each store keeps what is done; None keeps all of it for ever.
+    `manifest` is the committed wire manifest, or the path of its file: a change that breaks it is refused when the app
+    is built.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class App:
         pace: Pace | None = None,
         drain: timedelta = timedelta(seconds=10),
         redact: Sequence[Any] = (),
+        retention: Retention | None = _RETENTION,
         manifest: WireManifest | str | PathLike[str] | None = None,
         debug: bool = False,
     ) -> None:
@@ -107,6 +110,7 @@ class App:
             pace=pace,
             drain=drain,
             secrets=Secrets(redact),
+            retention=retention,
         )
         self._live: Live | None = None
         self._is_taken = False
@@ -179,11 +183,13 @@ class App:
         return app
 
     @asynccontextmanager
-    async def running(self, *, relay: bool = True, consumers: bool = True, agenda: bool = True) -> AsyncIterator[App]:
+    async def running(
+        self, *, relay: bool = True, consumers: bool = True, agenda: bool = True, janitor: bool = True
+    ) -> AsyncIterator[App]:
         """Verify, open, start; on the way out take no more messages, drain and close in reverse.
 
-        `relay`, `consumers` and `agenda` say what this process does beside answering its own doors, so that each may
-        run in a process of its own. Volatile queues are worked on wherever their events come from.
+        `relay`, `consumers`, `agenda` and `janitor` say what this process does beside answering its own doors, so that
+        each may run in a process of its own. Volatile queues are worked on wherever their events come from.
         """
         if self._is_taken:
             raise AppAlreadyRunning(self.name)
@@ -191,7 +197,7 @@ class App:
             self.build()
         self._is_taken = True
         try:
-            async with opened(self._plan, relay=relay, consumers=consumers, agenda=agenda) as live:
+            async with opened(self._plan, relay=relay, consumers=consumers, agenda=agenda, janitor=janitor) as live:
                 self._live = live
                 try:
                     yield self
@@ -306,6 +312,16 @@ class App:
         """Return what relays, consumers and agendas have done since the application runs, by the store's name."""
         live = self._expect_live("counts")
         return {site.name: site.counts for site in live.sites.values()}
+
+    async def purge(self, retention: Retention | None = None) -> Purged:
+        """Forget in all stores what is old now, by the application's retention or another, and say what was removed.
+
+        What is still needed stays, however old it is. Cancelled in between, what was removed stays removed.
+        """
+        live = self._expect_live("purge")
+        kept = retention or live.plan.retention or Retention.for_ever()
+        purged = [await site.purge(kept, live.plan.host) for site in live.sites.values()]
+        return sum(purged, Purged())
 
     async def settled(self) -> None:
         """Wait until every committed event has arrived or waits for a later attempt, and nothing is due.

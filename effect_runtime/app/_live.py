@@ -16,7 +16,7 @@ from effect_runtime.app._plan import Plan
 from effect_runtime.app._site import Site, agenda_of, consumer_of, home_of, relay_of, routes_of, volatile_of
 from effect_runtime.dispatch import NOTHING, Binding, Dispatcher, owner_of
 from effect_runtime.interpreter import relink
-from effect_runtime.outbox import Lookout, Wake
+from effect_runtime.outbox import Janitor, Lookout, Wake
 
 
 @final
@@ -73,7 +73,9 @@ class Live:
 
 
 @asynccontextmanager
-async def opened(plan: Plan, *, relay: bool, consumers: bool, agenda: bool) -> AsyncIterator[Live]:
+async def opened(
+    plan: Plan, *, relay: bool, consumers: bool, agenda: bool, janitor: bool = False
+) -> AsyncIterator[Live]:
     """Open stores, resources and the wire; start consumers, relays, and work on the agenda; close it all in reverse.
 
     On the way out no new message is taken, those in flight end, then the agenda's workers, relays and consumers drain,
@@ -103,6 +105,10 @@ async def opened(plan: Plan, *, relay: bool, consumers: bool, agenda: bool) -> A
                 site.agenda = agenda_of(plan, site, dispatcher)
                 if site.agenda is not None:
                     await stack.enter_async_context(site.agenda.running())
+        if janitor and plan.retention is not None:
+            for site in sites.values():
+                site.janitor = Janitor(site.delivery, plan.retention, host=plan.host)
+                await stack.enter_async_context(site.janitor.running())
         live = Live(plan, sites, dispatcher)
         try:
             yield live

@@ -11,7 +11,7 @@ from attrs import frozen
 from effect_runtime.dispatch import Binding, Diagnostic, Subscription, TransportInterpreter
 from effect_runtime.integration import Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interpreter
-from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy
+from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy, Retention
 
 Profile: TypeAlias = Literal["development", "production", "test"]
 """Where an application runs; "production" refuses whatever may lose events."""
@@ -35,6 +35,7 @@ class Plan:
     pace: Pace | None
     drain: timedelta
     secrets: Secrets
+    retention: Retention | None
     elsewhere: tuple[Subscription[Any], ...] = ()
     """Subscriptions of contexts that run in other processes."""
 

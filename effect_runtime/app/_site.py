@@ -26,6 +26,7 @@ from effect_runtime.dispatch import (
 )
 from effect_runtime.events import declared_failures
 from effect_runtime.integration import Transport, topic_name
+from effect_runtime.interpreter import Host
 from effect_runtime.outbox import (
     AgendaCounts,
     AgendaWorkers,
@@ -36,10 +37,13 @@ from effect_runtime.outbox import (
     DeliveryStore,
     Health,
     ImmediateInterpreter,
+    Janitor,
     Lookout,
     OutboxInterpreter,
+    Purged,
     Relay,
     RelayCounts,
+    Retention,
     Route,
     RunningQueues,
     VolatileQueue,
@@ -52,7 +56,7 @@ from effect_runtime.outbox import (
 
 @frozen(kw_only=True)
 class Counts:
-    """What relay, consumer and agenda of one store have done in this process since it began to run.
+    """What relay, consumer, agenda and janitor of one store have done in this process since it began to run.
 
     All are zero for a loop that this process does not run.
     """
@@ -60,6 +64,7 @@ class Counts:
     relay: RelayCounts
     consumer: ConsumerCounts
     agenda: AgendaCounts
+    purged: Purged = field(factory=Purged)
 
 
 @define(eq=False)
@@ -77,6 +82,7 @@ class Site:
     consumer: Consumer | None = None
     agenda: AgendaWorkers | None = None
     volatile: VolatileWorkers | None = None
+    janitor: Janitor | None = None
     queues: dict[str, RunningQueues] = field(factory=dict)
     tally: Counter[str] = field(factory=Counter)
     routes: tuple[Route, ...] = ()
@@ -129,6 +135,7 @@ class Site:
             relay=RelayCounts() if self.relay is None else self.relay.counts,
             consumer=ConsumerCounts() if self.consumer is None else self.consumer.counts,
             agenda=AgendaCounts(**self.tally),
+            purged=Purged() if self.janitor is None else self.janitor.purged,
         )
 
     async def health(self, plan: Plan) -> Health:
@@ -141,7 +148,12 @@ class Site:
             destinations=self.destinations,
             workers=tuple(each for each in (self.agenda, self.volatile) if each is not None),
             reactions=self.reactions,
+            janitor=self.janitor,
         )
+
+    async def purge(self, retention: Retention, host: Host) -> Purged:
+        """Forget what is old now."""
+        return await Janitor(self.delivery, retention, host=host).purge()
 
 
 def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Mapping[type, str]) -> Home:

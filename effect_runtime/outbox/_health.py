@@ -15,6 +15,7 @@ from attrs import field, frozen
 from effect_runtime.outbox._agenda_workers import AgendaWorkers, VolatileWorkers
 from effect_runtime.outbox._breaker import Breaker, BreakerState
 from effect_runtime.outbox._consumer import Consumer, Partition
+from effect_runtime.outbox._janitor import Janitor
 from effect_runtime.outbox._ports import (
     Address,
     AgendaStore,
@@ -106,6 +107,7 @@ async def health(
     destinations: Sequence[str] = (),
     workers: Sequence[AgendaWorkers | VolatileWorkers] = (),
     reactions: Sequence[str] = (),
+    janitor: Janitor | None = None,
     limit: int = 10_000,
 ) -> Health:
     """Look at one store and the loops that this process runs on it.
@@ -120,6 +122,8 @@ async def health(
         trouble = (*trouble, consumer.trouble)
     for each in workers:
         trouble = (*trouble, *each.trouble)
+    if janitor is not None and janitor.trouble is not None:
+        trouble = (*trouble, janitor.trouble)
     destinations = tuple(dict.fromkeys((*destinations, *breakers)))
     due = await store.next_due(destinations) if destinations else None
     return Health(

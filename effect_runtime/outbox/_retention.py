@@ -42,6 +42,11 @@ class Retention:
     batch: int = field(default=200, validator=validators.ge(1))
     pause: timedelta = field(default=timedelta(milliseconds=5), validator=_not_negative)
 
+    @classmethod
+    def for_ever(cls) -> Retention:
+        """Return a retention that keeps everything."""
+        return cls(events=None, inbox=None, answers=None, letters=None, audit=None)
+
     def cutoffs(self, now: datetime) -> Iterator[tuple[Kept, datetime]]:
         """Say of each kind before which moment it is old; kinds that are kept for ever are left out."""
         for kept in Kept:

@@ -88,8 +88,8 @@ def write(comparison: Comparison) -> Path:
 
 
 def read_all() -> dict[str, Row]:
-    """Read every result file, by name of workload. What the kill test wrote there is quoted by another page."""
-    paths = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith("kills-"))
+    """Read every result file, by name of workload. What kill test and storm wrote there is quoted by other pages."""
+    paths = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith(("kills-", "due-")))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 

@@ -244,6 +244,8 @@ class Core:
             if not handle.is_cancelled and not handle.life.is_dead:
                 # Never rounded: a timer that finds itself early would set itself again at this very instant.
                 self.now = max(self.now, at)
+                while timers and timers[0][0] <= self.now:  # whoever is due now could go first
+                    self.ready.append(heapq.heappop(timers)[2])
                 return handle
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from effect_runtime.testing import Client, Fails, Faults, Hears, Simulation
@@ -22,4 +23,16 @@ def simulation_of(case: Case, **options: Any) -> Simulation:
         always=case.always,
         at_end=[*case.at_end, *case.eventually],
         **options,
+    )
+
+
+def every_fault(case: Case) -> Faults:
+    """Return every fault that may meet a case, without those that it does not claim to survive."""
+    return Faults(
+        crashes="crash" not in case.excluded,
+        cancels="cancel" in case.needs,
+        commits="failure" not in case.excluded,
+        messages=True,
+        slow=(timedelta(seconds=1), timedelta(minutes=1)),
+        fails=tuple(Fails(each.method, each.failure, each.applied) for each in case.fails),
     )

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from anyio._backends import _asyncio as engine
 
-from effect_runtime.testing._core import Core, Fiber
+from effect_runtime.testing._core import Core
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import OrderedSet, forget, is_redelivery, ordered_scopes, unstarted
 from effect_runtime.testing._site import Canonical
@@ -31,11 +31,10 @@ def test_a_set_keeps_the_order_of_its_members() -> None:
 def test_scopes_made_inside_keep_their_tasks_and_children_in_order() -> None:
     """The names that anyio gives its sets are still those that this adapter knows."""
     with ordered_scopes():
-        scope = anyio.CancelScope.__new__(engine.CancelScope)
-        scope.__init__()  # type: ignore[misc]  # anyio makes scopes of the running engine only
+        scope = engine.CancelScope()
         group = engine.TaskGroup()
-    assert isinstance(scope._tasks, OrderedSet)  # type: ignore[attr-defined]  # what is tested
-    assert isinstance(scope._child_scopes, OrderedSet)  # type: ignore[attr-defined]  # what is tested
+    assert isinstance(scope._tasks, OrderedSet)
+    assert isinstance(scope._child_scopes, OrderedSet)
     assert isinstance(group._tasks, OrderedSet)
 
 
@@ -126,7 +125,7 @@ def test_a_coroutine_that_nobody_wrapped_has_no_inner_one() -> None:
 
 def _driven(coroutine: Any) -> Incarnation:
     core = Core(Canonical())
-    life = Incarnation(core, Fiber("p", "main").process)
+    life = Incarnation(core, "p")
     with ordered_scopes():
         life.create_task(coroutine)
         core.unfinished += 1

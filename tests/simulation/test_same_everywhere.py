@@ -20,9 +20,8 @@ def _printed(python: str, *, seed: str) -> list[str]:
     """Run the program in a process of its own, on this one's packages: all of them are pure Python."""
     path = os.pathsep.join((str(ROOT), sysconfig.get_path("purelib")))
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [python, "-m", "tests.simulation.hashes"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
+    command = [python, "-m", "tests.simulation.hashes"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
 

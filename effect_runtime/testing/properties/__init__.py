@@ -1,0 +1,18 @@
+"""Properties for free: strategies, state machines and round trips that follow from the application itself.
+
+Stands on hypothesis (`pip install "effect-runtime[testing]"`). Whoever writes commands, events and handlers has said
+enough for all of this; what cannot be read from them is named, with the way out.
+"""
+
+from __future__ import annotations
+
+from effect_runtime.testing.properties._available import HYPOTHESIS as HYPOTHESIS
+from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
+
+__all__ = [
+    "Overrides",
+    "Pools",
+    "commands_of",
+    "events_of",
+    "values_of",
+]

@@ -1,0 +1,271 @@
+"""From types to strategies: annotations, attrs fields with their validators and converters, pools of ids.
+
+What a value must be is read from its class; where nothing can be read the error names the place and the way out.
+Knows no context and no command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from inspect import signature
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, NewType, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import attrs
+from attrs import define, field, frozen
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument, ResolutionFailed
+from hypothesis.strategies import SearchStrategy
+
+from effect_runtime.errors import NoStrategy, ValuesRefused
+from effect_runtime.integration import hints, is_typed_id, is_union, plain
+from effect_runtime.testing.properties._constraints import FREE, Constraints, constraints_of
+from effect_runtime.testing.properties._scalars import SCALARS, sizes
+
+FEW: Final = 3
+"""How many ids a pool has: so few that commands meet."""
+
+PATIENCE: Final = 100
+"""How many values a class may refuse in a row, before it ever took one."""
+
+_POOLED: Final = (str, int, UUID)
+_TABLES: Final = (dict, Mapping)
+_ARRAYS: Final[Mapping[Any, Callable[[Any], Any]]] = MappingProxyType(
+    {list: list, set: set, frozenset: frozenset, Sequence: tuple, AbstractSet: frozenset, Iterable: tuple, tuple: tuple}
+)
+
+Pooled = Callable[[Any, Sequence[Any]], SearchStrategy[Any]]
+"""Draw from the pool of a type."""
+
+
+def _sampled(kind: Any, pool: Sequence[Any]) -> SearchStrategy[Any]:
+    return st.sampled_from(pool)
+
+
+@frozen(eq=False)
+class Derivation:
+    """Derive strategies. `pools` and `overrides` are the user's; `pooled` says how a pool is drawn from."""
+
+    pools: Mapping[Any, Sequence[Any]] = field(factory=dict)
+    overrides: Mapping[Any, SearchStrategy[Any]] = field(factory=dict)
+    pooled: Pooled = _sampled
+    _known: dict[type, SearchStrategy[Any]] = field(factory=dict, init=False)
+
+    def of(self, kind: Any, asked: Constraints = FREE, *, place: str = "") -> SearchStrategy[Any]:
+        """Return a strategy of the values of an annotation; raises `errors.NoStrategy`, which names `place`."""
+        chosen = self._chosen(kind)
+        if chosen is not None:
+            return chosen
+        if asked.kinds and plain(kind) in (Any, object):
+            return st.one_of([self.of(each, asked.inside(), place=place) for each in asked.kinds])
+        if isinstance(kind, NewType):
+            return self._named(kind, asked, place)
+        if get_origin(kind) is Annotated:
+            return self.of(get_args(kind)[0], asked, place=place)
+        return self._plain(plain(kind), asked, place or name_of(kind))
+
+    def record(self, cls: type, asked: Mapping[str, Constraints] = MappingProxyType({})) -> SearchStrategy[Any]:
+        """Return a strategy of the instances of an attrs class; `asked` adds constraints to some fields.
+
+        A class of one field, which would be an id inside another, is a record here.
+        """
+        if cls in self.overrides:
+            return self.overrides[cls]
+        if cls not in self._known:
+            # Known before it is made: a class whose instances hold others of their class finds itself.
+            self._known[cls] = st.deferred(lambda: made)
+            made = self._record(cls, asked)
+            self._known[cls] = made
+        return self._known[cls]
+
+    def pool(self, kind: Any) -> Sequence[Any] | None:
+        """Return the pool of a type: the user's, or one of our own where the type is an id."""
+        if kind in self.pools:
+            return self.pools[kind]
+        if isinstance(kind, NewType):
+            return _made_up(kind, plain(kind), kind.__name__)
+        if is_typed_id(kind):
+            ((inner,), (only,)) = hints(kind).values(), attrs.fields(kind)
+            return None if only.validator or only.converter else _made_up(kind, plain(inner), kind.__name__)
+        return None
+
+    def _chosen(self, kind: Any) -> SearchStrategy[Any] | None:
+        try:
+            chosen = self.overrides.get(kind)
+        except TypeError:  # an annotation with something in it that has no hash
+            return None
+        if chosen is not None:
+            return chosen
+        pool = self.pool(kind)
+        return None if pool is None else self.pooled(kind, pool)
+
+    def _named(self, kind: NewType, asked: Constraints, place: str) -> SearchStrategy[Any]:
+        return self.of(kind.__supertype__, asked, place=place or kind.__name__)
+
+    def _plain(self, kind: Any, asked: Constraints, place: str) -> SearchStrategy[Any]:
+        origin = get_origin(kind) or kind
+        if asked.options is not None:
+            return st.sampled_from([option for option in asked.options if _stands(asked, option)])
+        if kind in SCALARS:
+            return SCALARS[kind](asked)
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return st.sampled_from(kind)
+        if origin is Literal:
+            return st.sampled_from(get_args(kind))
+        if is_union(kind):
+            return st.one_of([self.of(each, asked, place=place) for each in _none_first(get_args(kind))])
+        if origin in _ARRAYS or origin in _TABLES:
+            return self._collection(kind, origin, asked, place)
+        if attrs.has(origin):
+            return self.record(kind) if origin is kind else self._unknown(kind, place, "it is generic")
+        return self._from_hypothesis(kind, place)
+
+    def _collection(self, kind: Any, origin: Any, asked: Constraints, place: str) -> SearchStrategy[Any]:
+        arguments = get_args(kind)
+        if not arguments:
+            return self._unknown(kind, place, f"a bare {name_of(kind)} does not say what it holds")
+        shortest, usual = sizes(asked, FEW)
+        inner = f"{place}[]"
+        if origin in _TABLES:
+            keys = self.of(arguments[0], constraints_of(*asked.keys), place=inner)
+            values = self.of(arguments[1], constraints_of(*asked.values), place=inner)
+            return st.dictionaries(keys, values, min_size=shortest, max_size=usual)
+        members = constraints_of(*asked.members)
+        if origin is tuple and arguments[-1] is not Ellipsis:
+            return st.tuples(*(self.of(each, members, place=inner) for each in arguments))
+        items = self.of(arguments[0], members, place=inner)
+        unique = issubclass(origin, AbstractSet)
+        return st.lists(items, min_size=shortest, max_size=usual, unique=unique).map(_ARRAYS[origin])
+
+    def _from_hypothesis(self, kind: Any, place: str) -> SearchStrategy[Any]:
+        """Ask hypothesis, which knows dataclasses and whatever was registered with it."""
+        if kind is Any or kind is object:
+            return self._unknown(kind, place, f"{name_of(kind)} says nothing")
+        try:
+            strategy = st.from_type(kind)
+            strategy.validate()
+        except (ResolutionFailed, InvalidArgument) as error:
+            return self._unknown(kind, place, f"nothing is known of {name_of(kind)}", error)
+        return strategy
+
+    def _unknown(self, kind: Any, place: str, reason: str, cause: BaseException | None = None) -> SearchStrategy[Any]:
+        raise NoStrategy(place, kind=name_of(kind), reason=reason) from cause
+
+    def _record(self, cls: type, asked: Mapping[str, Constraints]) -> SearchStrategy[Any]:
+        try:
+            kinds = hints(cls)
+        except Exception as error:  # whatever evaluating a user's annotation raises
+            raise NoStrategy(cls.__name__, kind=cls.__name__, reason=f"its annotations say {error}") from error
+        arguments = {
+            each.alias: self._field(cls, each, kinds[each.name], asked.get(each.name, FREE))
+            for each in attrs.fields(cls)
+            if each.init
+        }
+        building = _Building(cls)
+        return st.fixed_dictionaries(arguments).map(building.build).filter(_is_built)
+
+    def _field(self, cls: type, each: attrs.Attribute[Any], kind: Any, asked: Constraints) -> SearchStrategy[Any]:
+        place = f"{cls.__name__}.{each.name}"
+        for key in (getattr(cls, each.name, None), (cls, each.name)):
+            try:
+                if key is not None and key in self.overrides:
+                    return self.overrides[key]
+            except TypeError:  # a class attribute that has no hash is no key
+                continue
+        taken = _taken(each.converter)
+        if taken is None or plain(taken) == plain(kind):
+            validator = () if each.validator is None else (each.validator,)
+            drawn = self.of(kind, asked & constraints_of(*validator), place=place)
+        else:
+            drawn = self.of(taken, place=place)
+        usual = each.default
+        return drawn if usual is attrs.NOTHING or isinstance(usual, _FACTORY) else st.just(usual) | drawn
+
+
+_FACTORY: Final[Any] = attrs.Factory
+_REFUSED: Final = object()
+
+
+@define(eq=False)
+class _Building:
+    """Build instances of a class, and notice when it never takes what is drawn. Owned by one strategy."""
+
+    cls: type
+    refused: int = 0
+    has_built: bool = False
+
+    def build(self, arguments: Mapping[str, Any]) -> Any:
+        """Return an instance, or `_REFUSED`."""
+        try:
+            built = self.cls(**arguments)
+        except Exception as error:
+            self.refused += 1
+            if not self.has_built and self.refused >= PATIENCE:
+                blamed = _blamed(self.cls, arguments)
+                raise ValuesRefused(self.cls.__name__, count=self.refused, field=blamed, reason=str(error)) from error
+            return _REFUSED
+        self.has_built = True
+        return built
+
+
+def _is_built(value: object) -> bool:
+    return value is not _REFUSED
+
+
+def _blamed(cls: Any, arguments: Mapping[str, Any]) -> str | None:
+    """Return the first field whose own converter or validator refuses its argument; None where none does alone."""
+    blank = object.__new__(cls)
+    for each in attrs.fields(cls):
+        if each.init:
+            try:
+                value = arguments[each.alias] if each.converter is None else each.converter(arguments[each.alias])
+                if each.validator is not None:
+                    each.validator(blank, each, value)
+            except Exception:
+                return each.name
+    return None
+
+
+def _taken(converter: Any) -> Any:
+    """Return the annotation of what a converter takes; None where it does not say."""
+    try:
+        parameters = list(signature(converter).parameters.values())
+        kinds = get_type_hints(converter)
+    except Exception:  # no converter, one of C, or one whose annotations cannot be evaluated
+        return None
+    kind = kinds.get(parameters[0].name) if parameters else None
+    return None if kind in (Any, object) else kind
+
+
+def _stands(asked: Constraints, option: Any) -> bool:
+    try:
+        return asked.lets(option)
+    except TypeError:  # an option of another type than the comparison's: the class judges
+        return True
+
+
+def _none_first(options: Iterable[Any]) -> list[Any]:
+    """Put None in front: examples shrink towards it."""
+    return sorted(options, key=lambda option: option is not type(None))
+
+
+def _made_up(kind: Any, inner: Any, name: str) -> Sequence[Any] | None:
+    """Make a few ids: `book-1`, `book-2`, `book-3`."""
+    if inner not in _POOLED:
+        return None
+    stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Id").removesuffix("ID") or name).lower()
+    values: dict[Any, Callable[[int], Any]] = {
+        str: lambda number: f"{stem}-{number}",
+        int: lambda number: number,
+        UUID: lambda number: UUID(int=number),
+    }
+    return [kind(values[inner](number)) for number in range(1, FEW + 1)]
+
+
+def name_of(kind: Any) -> str:
+    """Return what a type is called in messages."""
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")

@@ -1,0 +1,219 @@
+"""What runs next: run to block, the parked last, and time only when nobody can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from contextvars import Context
+from datetime import timedelta
+from typing import Any
+
+import anyio
+from anyio.lowlevel import checkpoint
+from attrs import define, field
+
+from effect_runtime.testing._core import FIBER, Core, Ending, Fiber
+from effect_runtime.testing._host import virtual_host
+from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing._site import Canonical, Planned, Site
+
+
+@define(eq=False)
+class Bench:
+    """Fibers on one core, and what they said."""
+
+    core: Core = field(factory=lambda: Core(Canonical()))
+    said: list[str] = field(factory=list)
+    life: Incarnation = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin a life."""
+        self.life = Incarnation(self.core, "p")
+
+    def start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start a fiber."""
+        context = Context()
+        context.run(FIBER.set, Fiber("p", name))
+        context.run(in_asyncio)
+        self.core.unfinished += 1
+        self.life.create_task(self._whole(coroutine), context=context)
+
+    async def _whole(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        await coroutine
+        self.core.unfinished -= 1
+
+    def drive(self, horizon: float = 100.0) -> Ending:
+        """Run, then dispose of what still waits."""
+        with ordered_scopes():
+            ending = self.core.drive(horizon)
+            self.life.dispose()
+        return ending
+
+    async def say(self, *words: str) -> None:
+        """Say words with a boundary before each."""
+        for word in words:
+            fiber = FIBER.get().name
+            await self.core.offer_switch("p", fiber, "say")
+            self.said.append(f"{fiber}{word}")
+
+
+def _at(name: str, nth: int) -> Site:
+    return Site("p", name, "say", nth, "schedule")
+
+
+def test_a_fiber_goes_on_until_it_waits() -> None:
+    """Without a choice there is no race: one after the other."""
+    bench = Bench()
+    bench.start("a", bench.say("1", "2"))
+    bench.start("b", bench.say("1", "2"))
+    assert bench.drive() == "done"
+    assert bench.said == ["a1", "a2", "b1", "b2"]
+
+
+def test_one_switch_parks_a_fiber_until_everybody_else_waits() -> None:
+    """A race is one deviation."""
+    bench = Bench(Core(Planned({_at("a", 2): 1})))
+    bench.start("a", bench.say("1", "2", "3"))
+    bench.start("b", bench.say("1", "2"))
+    bench.start("c", bench.say("1"))
+    assert bench.drive() == "done"
+    assert bench.said == ["a1", "b1", "b2", "c1", "a2", "a3"]
+    assert bench.core.plan == {_at("a", 2): 1}
+
+
+def test_a_checkpoint_does_not_let_others_go_first() -> None:
+    """A bare checkpoint waits for nothing, so nothing is left to the order of tasks."""
+    bench = Bench()
+
+    async def polite() -> None:
+        await bench.say("1")
+        await checkpoint()
+        await bench.say("2")
+
+    bench.start("a", polite())
+    bench.start("b", bench.say("1"))
+    bench.drive()
+    assert bench.said == ["a1", "a2", "b1"]
+
+
+def test_a_sleep_of_nothing_lets_others_go_first() -> None:
+    """A program that polls must not keep out whom it waits for."""
+    bench = Bench()
+    time = virtual_host(bench.core, number=0).time
+
+    async def polls() -> None:
+        while "b1" not in bench.said:
+            await time.sleep(timedelta(0))
+        await bench.say("1")
+
+    bench.start("a", polls())
+    bench.start("b", bench.say("1"))
+    assert bench.drive() == "done"
+    assert bench.said == ["b1", "a1"]
+
+
+def test_a_loop_of_checkpoints_gives_way_in_the_end() -> None:
+    """Whoever waits for another in a loop of checkpoints does not hang the run."""
+    bench = Bench()
+
+    async def polls() -> None:
+        while "b1" not in bench.said:
+            await checkpoint()
+
+    bench.start("a", polls())
+    bench.start("b", bench.say("1"))
+    assert bench.drive() == "done"
+
+
+def test_first_come_is_another_order_that_nobody_chooses() -> None:
+    """At each boundary whoever is ready first goes first."""
+    bench = Bench(Core(Canonical(), order="first come"))
+    bench.start("a", bench.say("1", "2"))
+    bench.start("b", bench.say("1", "2"))
+    bench.drive()
+    assert bench.said == ["a1", "b1", "a2", "b2"]
+
+
+def test_time_passes_only_when_nobody_can_go_on_and_is_never_rounded() -> None:
+    """Timers of one moment run in the order of their making."""
+    bench = Bench()
+
+    async def late(word: str, after: float) -> None:
+        await anyio.sleep(after)
+        bench.said.append(f"{word} {bench.core.now!r}")
+
+    bench.start("a", late("x", 0.1 + 0.2))
+    bench.start("b", late("y", 0.30000000000000004))
+    bench.start("c", late("z", 0.1))
+    assert bench.drive() == "done"
+    assert bench.said == ["z 0.1", "x 0.30000000000000004", "y 0.30000000000000004"]
+
+
+def test_whoever_waits_for_nothing_is_told_by_the_ending() -> None:
+    """A deadlock is quiet."""
+    bench = Bench()
+    bench.start("a", anyio.sleep_forever())
+    assert bench.drive() == "quiet"
+
+
+def test_too_much_at_one_instant_is_told_by_the_ending() -> None:
+    """A livelock is restless; time that passes starts the count again."""
+    bench = Bench(Core(Canonical(), bound=2_000))
+
+    async def spins() -> None:
+        while True:
+            await checkpoint()
+
+    bench.start("a", spins())
+    assert bench.drive() == "restless"
+
+
+def test_a_cancelled_fiber_hears_of_it_at_its_next_wait_and_again_at_the_one_after() -> None:
+    """anyio's level cancellation holds: what is awaited in a `finally` is cut off, too."""
+    bench = Bench()
+
+    async def stubborn() -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await checkpoint()
+            finally:
+                try:
+                    await checkpoint()
+                finally:
+                    bench.said.append("cut off twice")
+            bench.said.append("never")
+
+    bench.start("a", stubborn())
+    assert bench.drive() == "done"
+    assert bench.said == ["cut off twice"]
+
+
+def test_what_a_dead_life_has_queued_is_skipped_and_its_finally_blocks_do_not_run() -> None:
+    """Until it is disposed of: a crash needs no cooperation."""
+    bench = Bench()
+
+    async def dies() -> None:
+        try:
+            bench.life.is_dead = True
+            await checkpoint()
+            bench.said.append("never")
+        finally:
+            bench.said.append("finally")
+
+    bench.start("a", dies())
+    with ordered_scopes():
+        assert bench.core.drive(1.0) == "quiet"
+        assert bench.said == []
+        bench.life.dispose()
+    assert bench.said == ["finally"]
+
+
+def test_sites_are_numbered_by_process_fiber_and_operation() -> None:
+    """The number counts whether or not there was a choice, so that one deviation does not rename the others."""
+    bench = Bench()
+    bench.start("a", bench.say("1", "2"))
+    bench.start("b", bench.say("1"))
+    bench.drive()
+    asked: Sequence[Site] = [site for site, _ in bench.core.asked]
+    assert asked == [_at("a", 1), _at("a", 2)]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Concatenate, Literal, ParamSpec, TypeVar, final
 
 from effect_runtime.dispatch import AgendaEntry, Answer, AuditEntry, Ledger
-from effect_runtime.errors import StoreClosed, TransactionLost
+from effect_runtime.errors import StoreClosed, StoreDown, TransactionLost
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Claimed, DeadLetter, Kept, Place, Route, Settlement, Sweep, Waiting
 from effect_runtime.outbox.sqlite import _agenda, _inbox, _lanes, _ledger, _letters, _retention
@@ -225,11 +225,14 @@ class OpenSqlite:
         self._expect_open()
         try:
             return self._host.blocking.run(step, connection, *args, **kwargs)
-        except sqlite3.Error as error:
-            trouble = down(self._name, error)
-            if trouble is None:
-                raise
-            raise trouble from error
+        except _DAMAGED as error:
+            raise self._damage(error) from error
+
+    def _damage(self, error: Exception) -> StoreDown:
+        """Say that a question of our own, which is right, was not answered: what is stored is not what we stored."""
+        trouble = down(self._name, error) if isinstance(error, sqlite3.Error) else None
+        reason = f"what is stored cannot be read ({type(error).__name__}: {error})"
+        return trouble or StoreDown(self._name, reason=reason)
 
     async def _write(
         self, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -244,7 +247,10 @@ class OpenSqlite:
         self, alone: bool, step: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         async with self.unit(alone=alone) as unit:
-            result = await unit.run(step, *args, **kwargs)
+            try:
+                result = await unit.run(step, *args, **kwargs)
+            except _DAMAGED as error:
+                raise self._damage(error) from error
             await unit.commit(_NOTHING)
         return result
 
@@ -255,6 +261,9 @@ class OpenSqlite:
 
 
 _NOTHING = Ledger()
+
+_DAMAGED = (sqlite3.Error, ValueError, TypeError, OverflowError, KeyError)
+"""What our own steps raise on a file that somebody else, or a disk, has changed: a missing table, a row of rubbish."""
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar, final
 
 import anyio
 
-from effect_runtime.errors import MigrationsPending
+from effect_runtime.errors import MigrationsPending, StoreDown
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer, truncate
 from effect_runtime.outbox.sqlite._connection import (
@@ -201,6 +201,8 @@ class SqliteStore:
             except sqlite3.Error as error:
                 if not is_busy(error):
                     raise (down(self.name, error) or error) from error
+            except UnicodeDecodeError as error:  # in the very words in which SQLite says that the schema is damaged
+                raise StoreDown(self.name, reason=f"what is stored cannot be read ({error})") from error
             await wait.again()
 
 

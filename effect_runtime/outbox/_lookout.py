@@ -202,10 +202,10 @@ class Lookout:
                 rings = self._bell.rings
                 await self._rung(rings, interval)
                 version = self._version()
-                if self._bell.rings == rings and version == seen:
-                    interval = min(interval * 1.5, self._pace.idle_poll)
-                    continue
-                seen, interval = await self._look(), self._pace.busy_poll
+                is_changed = self._bell.rings != rings or version != seen
+                interval = self._pace.busy_poll if is_changed else min(interval * 1.5, self._pace.idle_poll)
+                if is_changed or self._asking:  # room may have been given to somebody who did not use it
+                    seen = await self._look()
 
     async def _look(self) -> int | None:
         """Answer everybody who can be answered now; return the store's version from before."""

@@ -143,11 +143,11 @@ class VolatileQueue:
         while self.outside:
             expires, item = self.outside[0]
             lane = None if item.envelope.key is None else (item.reaction, item.envelope.key)
-            if self.lanes.offer(item, lane=lane, now=now):
-                self.outside.popleft()
-            elif expires <= now:
+            if expires < now:
                 self.outside.popleft()
                 self._lose(item, "lost_without_room")
+            elif self.lanes.offer(item, lane=lane, now=now):
+                self.outside.popleft()
             else:
                 return
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import define, field
 
-from effect_runtime.dispatch import AgendaItem, Diagnostic, EventQueue, Ledger, VolatileItem
+from effect_runtime.dispatch import Acknowledgement, AgendaItem, Diagnostic, EventQueue, Ledger, VolatileItem
 from effect_runtime.effect import Died, Exit, Failed, Schedule, Succeeded
 from effect_runtime.events import DomainEvent
 from effect_runtime.integration import Envelope
@@ -123,14 +123,20 @@ class Chores:
             persistence=persistence,
         )
 
-    def workers(self, *takers: Taker, concurrency: int = 0, policy: ConsumerPolicy | None = None) -> AgendaWorkers:
+    def workers(
+        self,
+        *takers: Taker,
+        concurrency: int = 0,
+        policy: ConsumerPolicy | None = None,
+        ended: Callable[[str, Acknowledgement], None] | None = None,
+    ) -> AgendaWorkers:
         """Return workers on one desk."""
         return AgendaWorkers(
             self.store,
             (Desk(takers or (self.taker(),), concurrency),),
             host=self.host,
             wake=self.wake,
-            ended=self.lookout.ended,
+            ended=ended or self.lookout.ended,
             tally=self.tally,
             policy=policy,
             pace=PACE,

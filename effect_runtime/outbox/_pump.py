@@ -62,7 +62,8 @@ class Pace:
     """How wide and how eagerly a pump works. `drain` bounds the way out, `settle` each recording of outcomes.
 
     `busy_poll` and `idle_poll` bound how long another process's commit stays unnoticed: soon after the last commit, and
-    after a while of silence. What commits in this process is never waited for.
+    after a while of silence. What commits in this process is never waited for. `alone`: no other process commits to
+    the store, so nothing is polled for.
     """
 
     window: int = 64
@@ -70,6 +71,7 @@ class Pace:
     idle_poll: timedelta = timedelta(milliseconds=10)
     drain: timedelta = timedelta(seconds=10)
     settle: timedelta = timedelta(seconds=5)
+    alone: bool = False
 
 
 class Pump(Generic[T]):
@@ -122,7 +124,7 @@ class Pump(Generic[T]):
         with self._wake.followed_by(self._bell):
             async with create_task_group() as group:
                 group.start_soon(self._loop, done)
-                if self._watch is not None:
+                if self._watch is not None and not self._pace.alone:
                     group.start_soon(self._watch.run)
                 try:
                     yield

@@ -34,8 +34,7 @@ from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
 from effect_runtime.testing._trace import Trace
 from effect_runtime.transports import InProcess
 
-_ALONE: Final = Pace(idle_poll=timedelta(days=1))
-"""Nobody else commits to a store of one process: there is nothing to poll for."""
+_ALONE: Final = Pace(alone=True)
 
 _SHARED: Final = Pace(idle_poll=timedelta(seconds=1))
 

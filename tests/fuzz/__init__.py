@@ -1,0 +1,1 @@
+"""Hostile inputs: envelopes, payloads, wire manifests and database files, from a seed that anyone can run again."""

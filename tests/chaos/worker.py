@@ -25,7 +25,7 @@ from effect_runtime.errors import EffectRuntimeError
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import ConsumerPolicy, RelayPolicy
-from effect_runtime.outbox.sqlite import Migration, SqliteStore
+from effect_runtime.outbox.sqlite import Medium, Migration, SqliteStore
 from effect_runtime.transports import InProcess
 from tests.chaos.cures import Sickness, cure
 from tests.chaos.failpoints import MIGRATING, Failpoints, Order
@@ -75,10 +75,11 @@ class Body:
 
     time: SteppedTime = field(factory=SteppedTime)
     disk: Disk = field(factory=Disk)
+    medium: Medium | None = None
 
 
 def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body | None = None) -> App:
-    """Describe the shop as one process of it runs it; `body`: its clock and its disk."""
+    """Describe the shop as one process of it runs it; `body`: its clock and what it writes on."""
     folder, whole = Path(settings.folder), settings.role == "whole"
     body, blocking = body or Body(), WatchedBlocking()
     sockets = SocketWire(folder, number=settings.number, sent=partial(failpoints.passed, "F7"))
@@ -88,7 +89,8 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body 
     def store(name: str, migrations: tuple[Migration, ...]) -> WoundedStore:
         known = (*migrations, *changes(settings.schema), *((NEXT,) if settings.newer else ()))
         plain = SqliteStore(folder / name, migrations=known, commits=settings.commits)
-        broken = sabotaged_store(plain, settings.sabotage, wire)
+        kept = plain if body.medium is None else plain.on(body.medium)
+        broken = sabotaged_store(kept, settings.sabotage, wire)
         return WoundedStore(broken, failpoints, ledger, blocking, body.time, body.disk)
 
     diary = LedgerDiary(ledger, folder)

@@ -87,7 +87,7 @@ async def until(is_so: Callable[[], bool]) -> None:
             await sleep(0.02)
 
 
-def an_app(folder: Path, name: str, body: Body | None = None, **settings: Any) -> tuple[App, Ledger]:
+def an_app(folder: Path, name: str, body: Body, **settings: Any) -> tuple[App, Ledger]:
     """Describe a whole shop that runs in this process, and the ledger of its handlers."""
     ledger = Ledger(folder, name)
     told = Settings(role="whole", name=name, folder=str(folder), commits="adaptive", **settings)

@@ -240,3 +240,34 @@ class MigrationsPending(EffectRuntimeError):
             f"Store {self.store!r} lacks {len(self.pending)} migrations: {', '.join(self.pending)}. "
             "Open it once with migrate=True, or leave that argument out."
         )
+
+
+class SchemaDiffers(EffectRuntimeError):
+    """Report a file whose schema is not what its migrations make of an empty one; all differences at once."""
+
+    def __init__(self, store: str, *, differences: Sequence[str]) -> None:
+        super().__init__(store, tuple(differences))
+        self.store = store
+        self.differences = tuple(differences)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {difference}" for difference in self.differences)
+        return (
+            f"Store {self.store!r} differs from its migrations in {len(self.differences)} places.{lines}\n"
+            "Run what is pending with `apply`, undo by hand what was done by hand, or restore the file from a backup."
+        )
+
+
+class SchemaTooNew(EffectRuntimeError):
+    """Report a file that a newer version of the library has migrated to something this version cannot work on."""
+
+    def __init__(self, store: str, *, differences: Sequence[str]) -> None:
+        super().__init__(store, tuple(differences))
+        self.store = store
+        self.differences = tuple(differences)
+
+    def __str__(self) -> str:
+        return (
+            f"Store {self.store!r} was migrated by a newer version of effect_runtime: {'; '.join(self.differences)}. "
+            "Use that version, or restore the file from a backup that was made before."
+        )

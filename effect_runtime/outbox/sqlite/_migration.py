@@ -10,13 +10,17 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from typing import Final
 
 from attrs import field, frozen
 
 from effect_runtime.errors import MigrationChanged, MigrationFailed
 from effect_runtime.outbox.sqlite._moment import micros
 
-_LEDGER = """CREATE TABLE IF NOT EXISTS er_migration(
+LIBRARY: Final = "effect_runtime"
+"""The owner of the library's own steps."""
+
+_LEDGER: Final = """CREATE TABLE IF NOT EXISTS er_migration(
     owner TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (owner, version)) STRICT, WITHOUT ROWID"""
 
@@ -49,7 +53,7 @@ class Migration:
 
 def in_order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
     """Return migrations as they run: the library's first, then the user's, each by its version."""
-    return tuple(sorted(migrations, key=lambda each: (each.owner != "effect_runtime", each.version)))
+    return tuple(sorted(migrations, key=lambda each: (each.owner != LIBRARY, each.version)))
 
 
 def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, store: str) -> tuple[Migration, ...]:
@@ -57,7 +61,7 @@ def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, 
 
     Raises `MigrationChanged` for one that has run with another text.
     """
-    applied = _applied(connection)
+    applied = applied_checksums(connection)
     waiting = []
     for migration in in_order(migrations):
         checksum = applied.get((migration.owner, migration.version))
@@ -68,12 +72,22 @@ def pending(connection: sqlite3.Connection, migrations: Sequence[Migration], *, 
     return tuple(waiting)
 
 
-def _applied(connection: sqlite3.Connection) -> dict[tuple[str, int], bytes]:
+def applied_checksums(connection: sqlite3.Connection) -> dict[tuple[str, int], bytes]:
+    """Return the checksum of each step that has run, by its owner and version; those that no code knows, too."""
     known = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'er_migration'").fetchone()
     if known is None:
         return {}
     rows = connection.execute("SELECT owner, version, checksum FROM er_migration")
     return {(owner, version): checksum for owner, version, checksum in rows}
+
+
+def script(migrations: Iterable[Migration]) -> str:
+    """Return migrations as one SQL text, to be read before they run."""
+    parts = (
+        f"-- {migration}\n" + "".join(f"{statement};\n" for statement in migration.statements)
+        for migration in migrations
+    )
+    return "\n".join(parts)
 
 
 def migrate(

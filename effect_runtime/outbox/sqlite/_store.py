@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from copy import copy
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import Final, Literal, TypeVar, final
 
 import anyio
 
-from effect_runtime.errors import MigrationsPending, StoreDown
+from effect_runtime.errors import MigrationsPending, SchemaDiffers, SchemaTooNew, StoreDown
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._checkpoint import Checkpointer, truncate
+from effect_runtime.outbox.sqlite._comparison import differences, intolerable
 from effect_runtime.outbox.sqlite._connection import (
     Files,
     Medium,
@@ -29,7 +30,7 @@ from effect_runtime.outbox.sqlite._connection import (
     make_readonly,
     require_version,
 )
-from effect_runtime.outbox.sqlite._migration import Migration, in_order, migrate, pending
+from effect_runtime.outbox.sqlite._migration import Migration, migrate, pending, script
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._readers import Readers
 from effect_runtime.outbox.sqlite._schema import SCHEMA
@@ -99,14 +100,40 @@ class SqliteStore:
 
     def pending(self) -> tuple[Migration, ...]:
         """Return the migrations that opening the store would run, in their order. Blocking; changes nothing."""
-        if self._medium.identity_of(self._path) is None:
-            return in_order(self._migrations)
-        connection = self._medium.connect(self._path)
+        return self._asked(lambda connection: pending(connection, self._migrations, store=self.name))
+
+    def plan(self) -> str:
+        """Return every statement that opening the store would run, as text. Blocking; changes nothing."""
+        return script(self.pending())
+
+    async def apply(self, host: Host) -> tuple[Migration, ...]:
+        """Run what is pending, waiting while other processes use the file, and return what was run.
+
+        Each migration is there whole or not at all, whenever the process dies. Raises as opening the store does.
+        """
+        require_version(sqlite3.sqlite_version_info)
+        with ExitStack() as resources:
+            return await self._prepare(self._connect(resources), host, migrate_it=True)
+
+    def verify(self) -> None:
+        """Compare the file with what its migrations make of an empty one. Blocking; changes nothing.
+
+        Raises one `errors.SchemaDiffers` with every difference. What steps of a newer version have added is none, as
+        long as this one can work beside it.
+        """
+        found = self._asked(lambda connection: differences(connection, self._migrations))
+        if found:
+            raise SchemaDiffers(self.name, differences=found)
+
+    def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask the file as it is; one that is not there yet is an empty one."""
+        exists = self._medium.identity_of(self._path) is not None
         try:
-            make_readonly(connection)
-            return pending(connection, self._migrations, store=self.name)
-        finally:
-            connection.close()
+            with closing(self._medium.connect(self._path) if exists else sqlite3.connect(":memory:")) as connection:
+                make_readonly(connection)
+                return question(connection)
+        except sqlite3.Error as error:
+            raise (down(self.name, error) or error) from error
 
     @asynccontextmanager
     async def opened(self, host: Host) -> AsyncIterator[OpenSqlite]:
@@ -114,7 +141,7 @@ class SqliteStore:
         require_version(sqlite3.sqlite_version_info)
         with ExitStack() as resources:
             writing = self._connect(resources)
-            await self._prepare(writing, host)
+            await self._prepare(writing, host, migrate_it=self._migrate)
             loop = Loop()
             thread, checkpointer = self._start(resources, writing, loop)
             statements, in_loop = Statements(self.name), self._statements == "inline"
@@ -182,16 +209,20 @@ class SqliteStore:
         resources.callback(checkpointer.stop)
         return thread, checkpointer
 
-    async def _prepare(self, connection: sqlite3.Connection, host: Host) -> None:
+    async def _prepare(self, connection: sqlite3.Connection, host: Host, *, migrate_it: bool) -> tuple[Migration, ...]:
         """Make the file durable and its schema current, waiting while other processes do the same."""
         await self._patiently(host, lambda: make_durable(connection, self.name))
         waiting = await self._patiently(host, lambda: pending(connection, self._migrations, store=self.name))
-        if not waiting:
-            return
-        if not self._migrate:
+        if waiting and not migrate_it:
             raise MigrationsPending(self.name, pending=[str(migration) for migration in waiting])
+        # A newer version may have migrated it while this one was rolled out, or rolled back.
+        found = await self._patiently(host, lambda: intolerable(connection, self._migrations))
+        if found:
+            raise SchemaTooNew(self.name, differences=found)
+        if not waiting:
+            return ()
         now = host.time.now()
-        await self._patiently(host, lambda: migrate(connection, self._migrations, store=self.name, now=now))
+        return await self._patiently(host, lambda: migrate(connection, self._migrations, store=self.name, now=now))
 
     async def _patiently(self, host: Host, step: Callable[[], T]) -> T:
         wait = BusyWait(self.name, host, self._pace.busy)

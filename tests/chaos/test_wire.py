@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from anyio import Event, create_task_group
 
 from effect_runtime.errors import DestinationUnavailable
 from effect_runtime.integration import Message
-from tests.chaos.wire import SocketWire
+from effect_runtime.transports import InProcess
+from tests.chaos.wire import OpenWire, SocketWire
 
 pytestmark = pytest.mark.anyio
 
@@ -78,3 +80,29 @@ async def test_leaving_ends_what_is_being_received(tmp_path: Path) -> None:
             group.start_soon(publish)
             await receiver.begun.wait()
     assert (outcomes, receiver.bodies) == (["unavailable"], [])
+
+
+async def test_one_of_those_who_listen_gets_a_message(tmp_path: Path) -> None:
+    """Whoever is left gets what comes; the dead have left their sockets behind, and are passed over."""
+    one, other = SocketWire(tmp_path, number=1), SocketWire(tmp_path, number=2)
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(tmp_path / "shop@3"))
+    dead.close()
+    left, right = Receiver(), Receiver()
+    publisher = SocketWire(tmp_path, number=4)
+    async with one.listening("shop", "till", left):
+        async with other.listening("shop", "till", right):
+            for number in range(20):
+                await publisher.publish("shop", Message(body=b"%d" % number))
+        await publisher.publish("shop", Message(body=b"last"))
+    assert sorted(left.bodies + right.bodies) == sorted([b"%d" % number for number in range(20)] + [b"last"])
+    assert (left.bodies[-1], len(left.bodies) > 1, len(right.bodies) > 0) == (b"last", True, True)
+
+
+async def test_a_whole_process_hears_itself_and_others(tmp_path: Path) -> None:
+    """Its own events stay inside; those of other processes come by its socket."""
+    whole, receiver = OpenWire(InProcess(), SocketWire(tmp_path, number=1)), Receiver()
+    async with whole.running(), whole.listening("shop", "till", receiver):
+        await whole.publish("shop", Message(body=b"own"))
+        await SocketWire(tmp_path, number=2).publish("shop", Message(body=b"other"))
+    assert receiver.bodies == [b"own", b"other"]

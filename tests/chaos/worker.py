@@ -24,7 +24,7 @@ from effect_runtime.effect import Schedule
 from effect_runtime.errors import EffectRuntimeError
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox import ConsumerPolicy, RelayPolicy
+from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy
 from effect_runtime.outbox.sqlite import Medium, Migration, SqliteStore
 from effect_runtime.transports import InProcess
 from tests.chaos.cures import Sickness, cure
@@ -43,6 +43,8 @@ LENDING = RelayPolicy(
     publish_within=LEASE * 0.8,
     retries=Schedule.exponential(timedelta(milliseconds=20)).times(1),
 )
+WIDTH = Pace(window=16)
+"""As many lanes at once as a short lease allows on a loaded machine: what is borrowed and not sent in time is wasted."""
 TAKING = ConsumerPolicy(handle_within=LEASE * 0.7, lease=LEASE)
 
 
@@ -103,6 +105,7 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body 
         diagnostics=lambda _: None,  # dead letters belong here
         relay=LENDING,
         consumer=TAKING,
+        pace=WIDTH,
         contexts=[
             till.bind(lambda tx: till_runtime(tx, diary), store=one or store("till.db", TILL)),
             book.bind(lambda tx: book_runtime(tx, diary), store=one or store("book.db", BOOK)),

@@ -43,7 +43,7 @@ LENDING = RelayPolicy(
     publish_within=LEASE * 0.8,
     retries=Schedule.exponential(timedelta(milliseconds=20)).times(1),
 )
-WIDTH = Pace(window=16)
+PACE = Pace(window=16, busy_poll=timedelta(milliseconds=5), idle_poll=timedelta(milliseconds=25))
 """As many lanes at once as a short lease allows on a loaded machine: what is borrowed and not sent in time is wasted."""
 TAKING = ConsumerPolicy(handle_within=LEASE * 0.7, lease=LEASE)
 
@@ -105,7 +105,7 @@ def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body 
         diagnostics=lambda _: None,  # dead letters belong here
         relay=LENDING,
         consumer=TAKING,
-        pace=WIDTH,
+        pace=PACE,
         contexts=[
             till.bind(lambda tx: till_runtime(tx, diary), store=one or store("till.db", TILL)),
             book.bind(lambda tx: book_runtime(tx, diary), store=one or store("book.db", BOOK)),

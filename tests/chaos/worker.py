@@ -44,7 +44,7 @@ LENDING = RelayPolicy(
     retries=Schedule.exponential(timedelta(milliseconds=20)).times(1),
 )
 PACE = Pace(window=16, busy_poll=timedelta(milliseconds=5), idle_poll=timedelta(milliseconds=25))
-"""As many lanes at once as a short lease allows on a loaded machine: what is borrowed and not sent in time is wasted."""
+"""As many lanes at once as a short lease allows on a loaded machine: what is not sent in time was borrowed in vain."""
 TAKING = ConsumerPolicy(handle_within=LEASE * 0.7, lease=LEASE)
 
 

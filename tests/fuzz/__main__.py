@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.fuzz.campaign import Batch, Record, batches, judged, resident, watched
-from tests.fuzz.guided import guided
-from tests.fuzz.listener import heard
 
 ROOT: Final = Path(__file__).parents[2]
 RESULT: Final = ROOT / "benchmarks" / "results" / "fuzz.json"
@@ -32,10 +30,12 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/fuzz.json")
-    parser.add_argument("--atheris", action="store_true", help="let atheris choose messages by coverage, until stopped")
-    words = parser.parse_args()
+    parser.add_argument("--atheris", action="store_true", help="let atheris choose messages; it takes its own options")
+    words, rest = parser.parse_known_args()
     if words.atheris:
-        return guided(heard)
+        return subprocess.call([sys.executable, "-m", "tests.fuzz.guided", *rest])
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
     commit = _commit()
     started, record = time.monotonic(), Record()
     for batch in batches(words.inputs, words.seed):

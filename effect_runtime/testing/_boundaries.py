@@ -15,8 +15,8 @@ from attrs import define, field, frozen
 
 from effect_runtime.effect import Operation
 from effect_runtime.interpreter import Perform
-from effect_runtime.testing._core import FIBER, Core
 from effect_runtime.testing._faults import Cancel, Crash, Fault, Faults, Victim
+from effect_runtime.testing._sequencer import FIBER, Sequencer
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Menu:
 class Boundaries:
     """The questions of one process in one run. `healed` ends them: whatever comes then goes well."""
 
-    core: Core
+    sequencer: Sequencer
     process: str
     victim: Victim
     faults: Faults
@@ -86,23 +86,23 @@ class Boundaries:
     async def _around(
         self, name: str, menu: Menu, titles: tuple[str, ...], go: Callable[[], Awaitable[Any]], shown: tuple[Any, ...]
     ) -> Any:
-        fiber, core = FIBER.get(), self.core
+        fiber, sequencer = FIBER.get(), self.sequencer
         if not self.healed:
-            await core.offer_switch(self.process, fiber.name, name)
+            await sequencer.offer_switch(self.process, fiber.name, name)
             if self.faults.slow:
-                late = core.ask(self.process, fiber.name, name, "time", self._late)
+                late = sequencer.ask(self.process, fiber.name, name, "time", self._late)
                 if late:
                     await anyio.sleep(self.faults.slow[late - 1].total_seconds())
             if menu.faults:
-                index = core.ask(self.process, fiber.name, name, "fault", titles)
+                index = sequencer.ask(self.process, fiber.name, name, "fault", titles)
                 if index:
                     return await menu.faults[index - 1].meet(self.victim, fiber, go)
         try:
             answer = await go()
         except BaseException as error:
-            core.tell(self.process, fiber.name, name, *shown, type(error).__name__)
+            sequencer.tell(self.process, fiber.name, name, *shown, type(error).__name__)
             raise
-        core.tell(self.process, fiber.name, name, *shown, answer)
+        sequencer.tell(self.process, fiber.name, name, *shown, answer)
         return answer
 
     def _look_up(self, operation: Operation, runtime: Any) -> tuple[str, Menu, tuple[str, ...]]:

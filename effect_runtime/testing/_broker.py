@@ -16,8 +16,8 @@ from attrs import define, field, frozen
 
 from effect_runtime.integration import Features, Message, Receive
 from effect_runtime.testing._boundaries import Boundaries
-from effect_runtime.testing._core import Fiber
 from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._sequencer import Fiber
 
 _AGAIN: Final = 1.0
 """Seconds after which a message that was not taken comes again, and by which a late one is late."""
@@ -101,13 +101,15 @@ class Group:
     async def _deliver(self, delivery: Delivery, listener: Listener) -> None:
         boundaries, how = listener.boundaries, "deliver"
         if boundaries.faults.messages and not boundaries.healed:
-            how = _HOW[boundaries.core.ask(boundaries.process, self.name, "Broker.deliver", "message", _HOW)]
+            how = _HOW[boundaries.sequencer.ask(boundaries.process, self.name, "Broker.deliver", "message", _HOW)]
         if how == "late":
             await anyio.sleep(_AGAIN)
         try:
             await listener.take(delivery)
         except Exception as error:
-            boundaries.core.tell(boundaries.process, self.name, "Broker.refused", delivery.number, type(error).__name__)
+            boundaries.sequencer.tell(
+                boundaries.process, self.name, "Broker.refused", delivery.number, type(error).__name__
+            )
         if not delivery.acked:
             await anyio.sleep(_AGAIN)
         elif how == "twice":

@@ -13,7 +13,7 @@ import anyio
 from attrs import field, frozen
 from returns.result import Failure
 
-from effect_runtime.testing._core import Fiber
+from effect_runtime.testing._sequencer import Fiber
 
 Go = Callable[[], Awaitable[Any]]
 

@@ -9,8 +9,8 @@ from typing import Any, Final, final
 from effect_runtime.dispatch import Ledger, Store
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._boundaries import Boundaries
-from effect_runtime.testing._core import Fiber
 from effect_runtime.testing._faults import Go, Victim
+from effect_runtime.testing._sequencer import Fiber
 
 _NOTHING: Final = Ledger()
 

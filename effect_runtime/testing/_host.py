@@ -1,4 +1,4 @@
-"""The ports of one process over the core: virtual time, counted ids, and no threads."""
+"""The ports of one process over the sequencer: virtual time, counted ids, and no threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import define, field
 
 from effect_runtime.interpreter import Host
-from effect_runtime.testing._core import Core
+from effect_runtime.testing._sequencer import Sequencer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,19 +25,19 @@ NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 @final
 @define(eq=False)
 class VirtualTime:
-    """The core's time. `skew` is how far the process's clock is ahead; its monotonic clock knows nothing of that."""
+    """The sequencer's time. `skew` is how far the process's clock is ahead; its monotonic clock is not."""
 
-    core: Core
+    sequencer: Sequencer
     start: datetime
     skew: timedelta = timedelta(0)
 
     def now(self) -> datetime:
         """Return the current moment."""
-        return self.start + self.skew + timedelta(seconds=self.core.now)
+        return self.start + self.skew + timedelta(seconds=self.sequencer.now)
 
     def monotonic(self) -> float:
         """Return virtual seconds."""
-        return self.core.now
+        return self.sequencer.now
 
     async def sleep(self, duration: timedelta) -> None:
         """Wait; a duration of nothing lets others run."""
@@ -46,7 +46,7 @@ class VirtualTime:
             await anyio.sleep(seconds)
         else:
             await checkpoint_if_cancelled()
-            await self.core.give_way()
+            await self.sequencer.give_way()
 
 
 @final
@@ -54,7 +54,7 @@ class VirtualTime:
 class CountedEntropy:
     """Ids that count, in the form of version 7, and chance from a fixed seed. One for each process, over its lives."""
 
-    core: Core
+    sequencer: Sequencer
     number: int
     _drawn: int = 0
     _random: Random = field(factory=lambda: Random(7))
@@ -62,7 +62,7 @@ class CountedEntropy:
     def uuid(self) -> UUID:
         """Return the next id; it sorts after those before it, and no other process draws it."""
         self._drawn += 1
-        return UUID(int=int(self.core.now * 1000) << 80 | 0x7 << 76 | 0b10 << 62 | self._drawn << 16 | self.number)
+        return UUID(int=int(self.sequencer.now * 1000) << 80 | 0x7 << 76 | 0b10 << 62 | self._drawn << 16 | self.number)
 
     def random(self) -> float:
         """Return the next number."""
@@ -85,6 +85,6 @@ class InlineBlocking:
         return result
 
 
-def virtual_host(core: Core, *, number: int, start: datetime = NOON) -> Host:
+def virtual_host(sequencer: Sequencer, *, number: int, start: datetime = NOON) -> Host:
     """Return the host of one process."""
-    return Host(VirtualTime(core, start), CountedEntropy(core, number), InlineBlocking())
+    return Host(VirtualTime(sequencer, start), CountedEntropy(sequencer, number), InlineBlocking())

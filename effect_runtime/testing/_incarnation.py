@@ -1,4 +1,4 @@
-"""asyncio's loop interface over the core, for one life of one process.
+"""asyncio's loop interface over the sequencer, for one life of one process.
 
 Dead, it takes nothing more, and what it has is skipped: a crash needs no cooperation. Its tasks are held until the
 checks are over and are then closed from the inside, the youngest first.
@@ -15,8 +15,8 @@ from inspect import CORO_CLOSED, CORO_CREATED, getcoroutinestate
 from typing import Any, NoReturn, cast, final
 
 from effect_runtime.errors import LeftSimulation
-from effect_runtime.testing._core import FIBER, MAIN, Core, Fiber, Handle, Life
 from effect_runtime.testing._ordered import forget, is_redelivery, unstarted
+from effect_runtime.testing._sequencer import FIBER, MAIN, Fiber, Handle, Life, Sequencer
 
 _STUBBORN = 100
 """How often a coroutine that awaits while it is being closed is closed again."""
@@ -26,10 +26,10 @@ _STUBBORN = 100
 class Incarnation:
     """One life of one process, as an event loop."""
 
-    def __init__(self, core: Core, process: str) -> None:
+    def __init__(self, sequencer: Sequencer, process: str) -> None:
         self.process = process
         self.is_dead = False
-        self._core = core
+        self._sequencer = sequencer
         self._tasks: dict[Task[Any], Context] = {}
         self._roles: dict[str, int] = {}
 
@@ -39,15 +39,15 @@ class Incarnation:
     # Scheduling.
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        """Call a function as soon as the core says."""
+        """Call a function as soon as the sequencer says."""
         if self.is_dead:
             return _never(self)
         if context is None:  # never `context or ...`: an empty one is falsy
             handle = Handle(callback, args, copy_context(), self)
-            (self._core.redeliveries if is_redelivery(callback) else self._core.ready).append(handle)
+            (self._sequencer.redeliveries if is_redelivery(callback) else self._sequencer.ready).append(handle)
             return handle
         handle = Handle(callback, args, context, self)
-        self._core.soon(handle)
+        self._sequencer.soon(handle)
         return handle
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
@@ -55,16 +55,16 @@ class Incarnation:
         if self.is_dead:
             return _never(self)
         handle = Handle(callback, args, copy_context() if context is None else context, self, when)
-        self._core.later(handle)
+        self._sequencer.later(handle)
         return handle
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         """Call a function after some virtual time."""
-        return self.call_at(self._core.now + delay, callback, *args, context=context)
+        return self.call_at(self._sequencer.now + delay, callback, *args, context=context)
 
     def time(self) -> float:
         """Return the virtual time."""
-        return self._core.now
+        return self._sequencer.now
 
     def create_future(self) -> Future[Any]:
         """Return a future of this loop."""
@@ -111,7 +111,7 @@ class Incarnation:
         """Keep what nobody caught; a run with such trouble has failed."""
         error = context.get("exception")
         if error is not None and not self.is_dead:
-            self._core.troubles.append(error)
+            self._sequencer.troubles.append(error)
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
         """Refuse: there are no threads in a run."""

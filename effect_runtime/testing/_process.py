@@ -15,11 +15,11 @@ import anyio
 from anyio import CancelScope
 from attrs import define, field, frozen
 
-from effect_runtime import App, Eff
-from effect_runtime.effect import Call, Cancelled, Exit
-from effect_runtime.testing._core import FIBER, MAIN, Core, Fiber
+from effect_runtime.app import App
+from effect_runtime.effect import Call, Cancelled, Eff, Exit
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio
+from effect_runtime.testing._sequencer import FIBER, MAIN, Fiber, Sequencer
 
 OnCrash: TypeAlias = Literal["retry", "abandon"]
 """What a client does about a program that a crash interrupted: begin it again under the same id, or give it up."""
@@ -65,11 +65,11 @@ class Ground:
 
 @final
 class Process:
-    """One process of a run: `core.unfinished` counts its boots under way and its clients who have not ended."""
+    """One process of a run: `sequencer.unfinished` counts its boots under way and its clients who have not ended."""
 
     def __init__(
         self,
-        core: Core,
+        sequencer: Sequencer,
         name: str,
         visits: Sequence[Visit],
         *,
@@ -77,14 +77,14 @@ class Process:
         ground: Callable[[Process, Incarnation], Ground],
     ) -> None:
         self.name = name
-        self.core = core
+        self.sequencer = sequencer
         self.visits = visits
         self.lives: list[Incarnation] = []
         self._on_crash = on_crash
         self._ground = ground
         self._present: Ground | None = None
         self._is_booting = False
-        core.unfinished += sum(not visit.is_over for visit in visits)
+        sequencer.unfinished += sum(not visit.is_over for visit in visits)
 
     @property
     def life(self) -> Incarnation:
@@ -93,12 +93,12 @@ class Process:
 
     def boot(self) -> None:
         """Begin a life: a new loop, a new context, the application built anew."""
-        life = Incarnation(self.core, self.name)
+        life = Incarnation(self.sequencer, self.name)
         self.lives.append(life)
         self._present = self._ground(self, life)
         if not self._is_booting:
             self._is_booting = True
-            self.core.unfinished += 1
+            self.sequencer.unfinished += 1
         life.create_task(self._live(life, self._present), context=self.context(Fiber(self.name, MAIN)))
 
     def context(self, fiber: Fiber) -> Context:
@@ -114,20 +114,20 @@ class Process:
         assert ground is not None  # who asks to die lives
         life.is_dead = True
         ground.crash()
-        self.core.tell(self.name, MAIN, "CRASH")
+        self.sequencer.tell(self.name, MAIN, "CRASH")
         self._give_up()
         if not self._is_booting:  # what waits for the restart must wait for all of it
             self._is_booting = True
-            self.core.unfinished += 1
-        heir = Incarnation(self.core, self.name)
+            self.sequencer.unfinished += 1
+        heir = Incarnation(self.sequencer, self.name)
         heir.call_later(RESTART, self.boot, context=Context())
-        await self.core.give_way()
+        await self.sequencer.give_way()
 
     def _give_up(self) -> None:
         for visit in self.visits:
             if visit.is_inside and self._on_crash == "abandon":
                 visit.exits.append(None)
-                self.core.unfinished -= visit.is_over
+                self.sequencer.unfinished -= visit.is_over
             visit.is_inside = False
 
     async def _live(self, life: Incarnation, ground: Ground) -> None:
@@ -135,13 +135,13 @@ class Process:
             async with ground.app.running() as app:
                 with ground.beside(app):
                     self._is_booting = False
-                    self.core.unfinished -= 1
+                    self.sequencer.unfinished -= 1
                     self._admit(life, app)
                     await life.create_future()
         except BaseException as error:
             if life.is_dead:
                 raise  # it is being disposed of
-            self.core.troubles.append(error)
+            self.sequencer.troubles.append(error)
 
     def _admit(self, life: Incarnation, app: App) -> None:
         for visit in self.visits:
@@ -150,9 +150,9 @@ class Process:
                 life.create_task(self._visited(visit, fiber, app), context=self.context(fiber))
 
     async def _visited(self, visit: Visit, fiber: Fiber, app: App) -> None:
-        client, core = visit.client, self.core
+        client, sequencer = visit.client, self.sequencer
         try:
-            early = client.after.total_seconds() - core.now
+            early = client.after.total_seconds() - sequencer.now
             if early > 0:
                 await anyio.sleep(early)
             while not visit.is_over:
@@ -160,15 +160,15 @@ class Process:
                 program = client.programs[number]
                 command_id = f"{client.name}-{number}" if isinstance(program, Call) else None
                 visit.is_inside = True
-                core.tell(self.name, fiber.name, "begin", number)
+                sequencer.tell(self.name, fiber.name, "begin", number)
                 exit: Exit[Any, Any] = Cancelled()
                 with CancelScope() as fiber.scope:
                     exit = await app.run_exit(program, command_id=command_id)
-                core.tell(self.name, fiber.name, "end", number, exit)
+                sequencer.tell(self.name, fiber.name, "end", number, exit)
                 visit.is_inside = False
                 visit.exits.append(exit)
         except BaseException as error:
             if self.life.is_dead:
                 raise  # it is being disposed of
-            core.troubles.append(error)
-        core.unfinished -= 1
+            sequencer.troubles.append(error)
+        sequencer.unfinished -= 1

@@ -49,7 +49,7 @@ FIBER: Final[ContextVar[Fiber]] = ContextVar("effect_runtime.testing.fiber")
 
 
 class Life(Protocol):
-    """An event loop as the core knows it. `is_dead`: its handles are skipped."""
+    """An event loop as the sequencer knows it. `is_dead`: its handles are skipped."""
 
     is_dead: bool
 
@@ -83,7 +83,7 @@ class Handle:
 
 
 @final
-class Core:
+class Sequencer:
     """The queue of one run. `current` is the context whose handle is running: what it schedules for itself comes first.
 
     `bound` is how many handles may run at one instant of virtual time before the run counts as restless.
@@ -160,7 +160,8 @@ class Core:
         answer = self._choose(site, alternatives)
         if answer:
             self.plan[site] = answer
-            self.tell(process, fiber, f"{alternatives[answer]} at {operation} #{nth}")
+            what = f"{alternatives[answer]} at {operation} #{nth}"
+            self.trace.deviate(Step(self.now, process, fiber, what), site)
         return answer
 
     async def offer_switch(self, process: str, fiber: str, operation: str) -> None:

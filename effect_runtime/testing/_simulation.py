@@ -14,18 +14,18 @@ from typing import Any, Final, Protocol, final
 
 from attrs import evolve
 
-from effect_runtime import App, Eff
+from effect_runtime.app import App
 from effect_runtime.dispatch import Binding
-from effect_runtime.effect import Call
+from effect_runtime.effect import Call, Eff
 from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
-from effect_runtime.testing._core import Order
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
 from effect_runtime.testing._ordered import ordered_scopes
 from effect_runtime.testing._process import Client, OnCrash
+from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation
 from effect_runtime.testing._world import Claim, Durable, Hears, Run, Setting, World

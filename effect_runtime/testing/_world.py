@@ -13,23 +13,23 @@ from typing import Any, Final, Protocol, TypeAlias, final
 
 from attrs import frozen
 
-from effect_runtime import App, Context, Topic
-from effect_runtime.dispatch import Binding, Subscription
+from effect_runtime.app import App
+from effect_runtime.dispatch import Binding, Context, Subscription
 from effect_runtime.effect import Exit
-from effect_runtime.integration import Transport, topic_name
+from effect_runtime.integration import Topic, Transport, topic_name
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import Pace
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
-from effect_runtime.testing._core import Core, Ending, Order
 from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._guarded import GuardedStore
 from effect_runtime.testing._host import virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._process import Client, Ground, OnCrash, Process, Visit
+from effect_runtime.testing._sequencer import Ending, Order, Sequencer
 from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
 from effect_runtime.testing._trace import Trace
 from effect_runtime.transports import InProcess
@@ -118,7 +118,7 @@ class World:
     """A run while it goes on."""
 
     def __init__(self, setting: Setting, chooser: Chooser, durable: Mapping[int, Durable], *, order: Order) -> None:
-        self.core = Core(chooser, order=order, bound=setting.bound, strict=setting.strict)
+        self.sequencer = Sequencer(chooser, order=order, bound=setting.bound, strict=setting.strict)
         self._order = order
         self._setting = setting
         self._durable = durable
@@ -132,7 +132,7 @@ class World:
         self._join()
         self.processes = [
             Process(
-                self.core,
+                self.sequencer,
                 name,
                 [Visit(client) for client in setting.clients.get(name, ())],
                 on_crash=setting.on_crash,
@@ -141,7 +141,7 @@ class World:
             for name in setting.processes
         ]
         for number, process in enumerate(self.processes):
-            self._hosts[process.name] = virtual_host(self.core, number=number, start=setting.start)
+            self._hosts[process.name] = virtual_host(self.sequencer, number=number, start=setting.start)
 
     def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the SQLite store of one context."""
@@ -151,26 +151,26 @@ class World:
 
     def run(self) -> Run:
         """Boot, let the clients come and go, heal, and run until nothing is left to do."""
-        core = self.core
+        sequencer = self.sequencer
         for process in self.processes:
             process.boot()
-        ending = core.drive(self._setting.horizon.total_seconds())
+        ending = sequencer.drive(self._setting.horizon.total_seconds())
         if ending == "done":
             self._heal()
-            core.unfinished += 1  # nobody is awaited any more: what is left is to become quiet
-            if core.drive(core.now + self._setting.horizon.total_seconds()) == "restless":
+            sequencer.unfinished += 1  # nobody is awaited any more: what is left is to become quiet
+            if sequencer.drive(sequencer.now + self._setting.horizon.total_seconds()) == "restless":
                 ending = "restless"
         self.watch()
         self._look(self._setting.at_end)
         return Run(
-            plan=core.plan,
+            plan=sequencer.plan,
             order=self._order,
-            asked=core.asked,
-            trace=core.trace,
+            asked=sequencer.asked,
+            trace=sequencer.trace,
             ending=ending,
             exits={visit.client.name: visit.exits for process in self.processes for visit in process.visits},
             broken=tuple(self._broken),
-            troubles=tuple(core.troubles),
+            troubles=tuple(sequencer.troubles),
             crashes=sum(len(process.lives) - 1 for process in self.processes),
         )
 
@@ -182,7 +182,7 @@ class World:
         for claim in claims:
             if claim.__name__ not in self._broken and not claim(self):
                 self._broken[claim.__name__] = None
-                self.core.tell("--", "--", f"{claim.__name__} does not hold")
+                self.sequencer.tell("--", "--", f"{claim.__name__} does not hold")
 
     def dispose(self) -> None:
         """Close what still waits, of every life."""
@@ -192,7 +192,7 @@ class World:
 
     def _heal(self) -> None:
         self._healed = True
-        self.core.tell("--", "--", "healed")
+        self.sequencer.tell("--", "--", "healed")
         for boundaries in self._boundaries:
             boundaries.healed = True
         for durable in self._durable.values():
@@ -209,7 +209,7 @@ class World:
 
     def _ground(self, process: Process, life: Incarnation) -> Ground:
         setting = self._setting
-        boundaries = Boundaries(self.core, process.name, process, setting.faults, self.watch, self._healed)
+        boundaries = Boundaries(self.sequencer, process.name, process, setting.faults, self.watch, self._healed)
         self._boundaries.append(boundaries)
         stores, deaths = self._stores(process, boundaries)
         wire: Transport = InProcess()
@@ -257,7 +257,7 @@ class World:
     def _breaking(self, disk: Disk) -> Callable[[str], None]:
         def breaks(reason: str) -> None:
             disk.broken = reason
-            mender = Incarnation(self.core, "disk")
+            mender = Incarnation(self.sequencer, "disk")
             mender.call_later(1.0, setattr, disk, "broken", None, context=contextvars.Context())
 
         return breaks

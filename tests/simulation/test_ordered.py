@@ -9,9 +9,9 @@ import anyio
 import pytest
 from anyio._backends import _asyncio as engine
 
-from effect_runtime.testing._core import Core
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import OrderedSet, forget, is_redelivery, ordered_scopes, unstarted
+from effect_runtime.testing._sequencer import Sequencer
 from effect_runtime.testing._site import Canonical
 
 
@@ -105,11 +105,11 @@ def test_a_task_that_has_not_begun_leaves_no_coroutine_behind() -> None:
             life.is_dead = True
             await anyio.sleep_forever()
 
-    core = Core(Canonical())
-    life = Incarnation(core, "p")
+    sequencer = Sequencer(Canonical())
+    life = Incarnation(sequencer, "p")
     with ordered_scopes():
         life.create_task(spawns())
-        core.drive(1.0)
+        sequencer.drive(1.0)
         life.dispose()
 
 
@@ -124,10 +124,10 @@ def test_a_coroutine_that_nobody_wrapped_has_no_inner_one() -> None:
 
 
 def _driven(coroutine: Any) -> Incarnation:
-    core = Core(Canonical())
-    life = Incarnation(core, "p")
+    sequencer = Sequencer(Canonical())
+    life = Incarnation(sequencer, "p")
     with ordered_scopes():
         life.create_task(coroutine)
-        core.unfinished += 1
-        core.drive(10.0)
+        sequencer.unfinished += 1
+        sequencer.drive(10.0)
     return life

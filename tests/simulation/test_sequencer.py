@@ -11,41 +11,41 @@ import anyio
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-from effect_runtime.testing._core import FIBER, Core, Ending, Fiber
 from effect_runtime.testing._host import virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing._sequencer import FIBER, Ending, Fiber, Sequencer
 from effect_runtime.testing._site import Canonical, Planned, Site
 
 
 @define(eq=False)
 class Bench:
-    """Fibers on one core, and what they said."""
+    """Fibers on one sequencer, and what they said."""
 
-    core: Core = field(factory=lambda: Core(Canonical()))
+    sequencer: Sequencer = field(factory=lambda: Sequencer(Canonical()))
     said: list[str] = field(factory=list)
     life: Incarnation = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin a life."""
-        self.life = Incarnation(self.core, "p")
+        self.life = Incarnation(self.sequencer, "p")
 
     def start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
         """Start a fiber."""
         context = Context()
         context.run(FIBER.set, Fiber("p", name))
         context.run(in_asyncio)
-        self.core.unfinished += 1
+        self.sequencer.unfinished += 1
         self.life.create_task(self._whole(coroutine), context=context)
 
     async def _whole(self, coroutine: Coroutine[Any, Any, None]) -> None:
         await coroutine
-        self.core.unfinished -= 1
+        self.sequencer.unfinished -= 1
 
     def drive(self, horizon: float = 100.0) -> Ending:
         """Run, then dispose of what still waits."""
         with ordered_scopes():
-            ending = self.core.drive(horizon)
+            ending = self.sequencer.drive(horizon)
             self.life.dispose()
         return ending
 
@@ -53,7 +53,7 @@ class Bench:
         """Say words with a boundary before each."""
         for word in words:
             fiber = FIBER.get().name
-            await self.core.offer_switch("p", fiber, "say")
+            await self.sequencer.offer_switch("p", fiber, "say")
             self.said.append(f"{fiber}{word}")
 
 
@@ -72,13 +72,13 @@ def test_a_fiber_goes_on_until_it_waits() -> None:
 
 def test_one_switch_parks_a_fiber_until_everybody_else_waits() -> None:
     """A race is one deviation."""
-    bench = Bench(Core(Planned({_at("a", 2): 1})))
+    bench = Bench(Sequencer(Planned({_at("a", 2): 1})))
     bench.start("a", bench.say("1", "2", "3"))
     bench.start("b", bench.say("1", "2"))
     bench.start("c", bench.say("1"))
     assert bench.drive() == "done"
     assert bench.said == ["a1", "b1", "b2", "c1", "a2", "a3"]
-    assert bench.core.plan == {_at("a", 2): 1}
+    assert bench.sequencer.plan == {_at("a", 2): 1}
 
 
 def test_a_checkpoint_does_not_let_others_go_first() -> None:
@@ -99,7 +99,7 @@ def test_a_checkpoint_does_not_let_others_go_first() -> None:
 def test_a_sleep_of_nothing_lets_others_go_first() -> None:
     """A program that polls must not keep out whom it waits for."""
     bench = Bench()
-    time = virtual_host(bench.core, number=0).time
+    time = virtual_host(bench.sequencer, number=0).time
 
     async def polls() -> None:
         while "b1" not in bench.said:
@@ -127,7 +127,7 @@ def test_a_loop_of_checkpoints_gives_way_in_the_end() -> None:
 
 def test_first_come_is_another_order_that_nobody_chooses() -> None:
     """At each boundary whoever is ready first goes first."""
-    bench = Bench(Core(Canonical(), order="first come"))
+    bench = Bench(Sequencer(Canonical(), order="first come"))
     bench.start("a", bench.say("1", "2"))
     bench.start("b", bench.say("1", "2"))
     bench.drive()
@@ -140,7 +140,7 @@ def test_time_passes_only_when_nobody_can_go_on_and_is_never_rounded() -> None:
 
     async def late(word: str, after: float) -> None:
         await anyio.sleep(after)
-        bench.said.append(f"{word} {bench.core.now!r}")
+        bench.said.append(f"{word} {bench.sequencer.now!r}")
 
     bench.start("a", late("x", 0.1 + 0.2))
     bench.start("b", late("y", 0.30000000000000004))
@@ -158,7 +158,7 @@ def test_whoever_waits_for_nothing_is_told_by_the_ending() -> None:
 
 def test_too_much_at_one_instant_is_told_by_the_ending() -> None:
     """A livelock is restless; time that passes starts the count again."""
-    bench = Bench(Core(Canonical(), bound=2_000))
+    bench = Bench(Sequencer(Canonical(), bound=2_000))
 
     async def spins() -> None:
         while True:
@@ -203,7 +203,7 @@ def test_what_a_dead_life_has_queued_is_skipped_and_its_finally_blocks_do_not_ru
 
     bench.start("a", dies())
     with ordered_scopes():
-        assert bench.core.drive(1.0) == "quiet"
+        assert bench.sequencer.drive(1.0) == "quiet"
         assert bench.said == []
         bench.life.dispose()
     assert bench.said == ["finally"]
@@ -215,5 +215,5 @@ def test_sites_are_numbered_by_process_fiber_and_operation() -> None:
     bench.start("a", bench.say("1", "2"))
     bench.start("b", bench.say("1"))
     bench.drive()
-    asked: Sequence[Site] = [site for site, _ in bench.core.asked]
+    asked: Sequence[Site] = [site for site, _ in bench.sequencer.asked]
     assert asked == [_at("a", 1), _at("a", 2)]

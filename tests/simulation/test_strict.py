@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from effect_runtime.errors import LeftSimulation
-from effect_runtime.testing._core import Core
 from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._sequencer import Sequencer
 from effect_runtime.testing._site import Canonical
 from effect_runtime.testing._strict import inside_simulation
 
@@ -67,4 +67,4 @@ def test_a_generator_of_ones_own_is_no_leak() -> None:
 def test_a_simulated_loop_opens_nothing(name: str) -> None:
     """What it does not have is refused by name rather than missing."""
     with pytest.raises(LeftSimulation, match=name):
-        getattr(Incarnation(Core(Canonical()), "p"), name)
+        getattr(Incarnation(Sequencer(Canonical()), "p"), name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Never, TypeAlias
 
-from attrs import asdict, define, field, frozen
+from attrs import define, field, frozen
 
 from effect_runtime import A, App, Context, Do, E, Transaction, fail, operation
 from effect_runtime.dispatch import Store
@@ -135,7 +135,7 @@ async def _handed_over(app: App, wire: InProcess, body: bytes, number: int, verd
 
 def _counted(app: App) -> Counter[str]:
     [counts] = app.counts().values()
-    return Counter({name: asdict(counts.consumer)[name] for name in OUTCOMES})
+    return Counter({name: getattr(counts.consumer, name) for name in OUTCOMES})
 
 
 async def _audit(app: App, messages: int, verdict: Verdict) -> None:

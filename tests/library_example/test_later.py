@@ -39,7 +39,7 @@ from library_example.lending.handlers import (
 from library_example.lending.memory import Postbox
 from library_example.lending.ports import Notifications
 from library_example.paging import Listing, Page
-from tests.outbox.world import TurnedTime, turned_host
+from tests.outbox.world import TurnedTime, steps, turned_host
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +57,7 @@ class House:
 
     async def pass_(self, duration: timedelta) -> None:
         """Let time pass, and whatever is due then."""
+        await steps(100)  # whoever has found nothing to do goes to sleep first: on the clock that is turned
         self.time.turn(duration)
         while any(self.is_at_hand(entry) for entry in await self.app.agenda.list(limit=1000)):
             await checkpoint()

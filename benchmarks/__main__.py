@@ -12,6 +12,7 @@ from benchmarks._observe import WorkerFailed, WrongResult, compare
 from benchmarks._page import write_page
 from benchmarks._registry import WORKLOADS
 from benchmarks._results import Row, row_of, skipped_row, write
+from benchmarks._simulation import main as simulate
 from benchmarks._workload import Workload
 
 COLUMNS = "{name:28} {ours:>12} {theirs:>12} {unit:6} {ratio:>7}  {interval:22} {target:>7}  {met}"
@@ -19,6 +20,8 @@ COLUMNS = "{name:28} {ours:>12} {theirs:>12} {unit:6} {ratio:>7}  {interval:22} 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; 0 if every workload that can run here gave figures, whatever the verdicts."""
+    if arguments[:1] == ["simulation"]:
+        return simulate(arguments[1:])
     asked = _parser().parse_args(arguments)
     if asked.write_docs:
         write_page()

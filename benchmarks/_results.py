@@ -57,7 +57,7 @@ def skipped_row(workload: Workload, reason: str) -> Row:
 def write(comparison: Comparison) -> Path:
     """Write the result file of a comparison; a former one is replaced."""
     workload, target = comparison.workload, comparison.workload.target
-    commit, clean = _commit()
+    commit, clean = revision()
     record = row_of(comparison) | {
         "claim": workload.claim,
         "judged": target.of,
@@ -88,8 +88,9 @@ def write(comparison: Comparison) -> Path:
 
 
 def read_all() -> dict[str, Row]:
-    """Read every result file, by name of workload. What kill test and storm wrote there is quoted by other pages."""
-    paths = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith(("kills-", "due-")))
+    """Read every result file, by name of workload. What others wrote there is quoted by other pages."""
+    others = ("kills-", "due-", "simulated-")
+    paths = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith(others))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
@@ -109,7 +110,7 @@ def _packages(workload: Workload) -> tuple[str, ...]:
     return () if environment is None else environment.packages
 
 
-def _commit() -> tuple[str, bool]:
+def revision() -> tuple[str, bool]:
     """Give the commit that was measured, and whether library and workloads were as committed."""
     head = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--", "effect_runtime", "benchmarks/*.py", "benchmarks/peers")

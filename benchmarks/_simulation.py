@@ -6,13 +6,17 @@ random walks with every fault, and writes the figures down. Knows nothing of the
 
 from __future__ import annotations
 
+import json
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final, Never
 
 from attrs import asdict, frozen
 
+from benchmarks._results import RESULTS, machine, revision
 from effect_runtime import App, Context, Do, Outbox, Topic, Transaction, integration_event, operation, publish
 from effect_runtime.outbox.sqlite import Migration, SqliteSession, SqliteStore
 from effect_runtime.testing import Canonical, Chooser, Client, Faults, Simulation, Walk
@@ -138,12 +142,36 @@ def _measured(name: str, simulation: Simulation, choosers: Iterator[Chooser]) ->
 _OPERATIONS: Final = ("Numbers.", "Outbox.add", "lend")
 
 
-def figures() -> list[dict[str, Any]]:
-    """Measure, and return the figures."""
-    walks: Callable[[], Iterator[Chooser]] = lambda: (Walk(seed) for seed in count())  # noqa: E731  # two uses, one line
+def figures() -> list[Figures]:
+    """Measure the boring order, random orders, and random orders with crashes, duplicates and delays."""
     everything = Faults(crashes=True, messages=True)
     return [
-        asdict(_measured("boring", scenario(), (Canonical() for _ in count()))),
-        asdict(_measured("random", scenario(), walks())),
-        asdict(_measured("random, with crashes", scenario(everything), walks())),
+        _measured("boring", scenario(), (Canonical() for _ in count())),
+        _measured("random", scenario(), (Walk(seed) for seed in count())),
+        _measured("random, with crashes", scenario(everything), (Walk(seed) for seed in count())),
     ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, and write `benchmarks/results/simulated-worlds.json`."""
+    began = datetime.now(UTC)
+    measured = [asdict(each) for each in figures()]
+    commit, clean = revision()
+    record = {
+        "name": "simulated-worlds",
+        "commit": commit,
+        "clean": clean,
+        "began": began.isoformat(timespec="seconds"),
+        "seconds_each": _SECONDS,
+        "clock": "processor time of one process",
+        "machine": machine(),
+        "load": os.getloadavg()[0],
+        "figures": measured,
+    }
+    (RESULTS / "simulated-worlds.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    if "--json" in arguments:
+        print(json.dumps(record))
+    else:
+        for each in measured:
+            print("{chooser:24} {runs_per_second:>9} runs/s {operations_per_second:>10} operations/s".format(**each))
+    return 0

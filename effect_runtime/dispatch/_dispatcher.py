@@ -23,12 +23,14 @@ from effect_runtime.dispatch._refusals import Refusals
 from effect_runtime.dispatch._refused import Refused
 from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._subscription import Subscription
+from effect_runtime.dispatch._unit import this_task
 from effect_runtime.effect import Call, Died, Failed, Operation, Raised, Succeeded
 from effect_runtime.errors import (
     AtomicOutsideUnit,
     CommandIdWithoutCommand,
     ContextUnknown,
     OperationOutsideUnit,
+    RunInsideUnit,
     UnknownEvent,
 )
 from effect_runtime.integration import Envelope
@@ -80,11 +82,19 @@ class Dispatcher:
         await refusals.audited()
 
     async def _command(self, home: Home, entry: Entry, message: Any, request: MessageContext) -> Any:
+        self._refuse_inside(home, entry)
         value, job = await answer_command(home, entry, message, request)
         if job is not None and job.queues:
             # Only doors wait for room: a queue's own handlers must be able to go on.
             await home.queues.room(job.queues, more=0)
         return value
+
+    def _refuse_inside(self, home: Home, entry: Entry) -> None:
+        """Refuse a command that would wait for the transaction of the very task that asks for it."""
+        task = this_task()
+        for other in self.homes.values():
+            if other.store is home.store and task in other.writing:
+                raise RunInsideUnit(entry.handler.title, unit=other.writing[task])
 
     async def deliver(
         self,

@@ -64,7 +64,8 @@ class Services:
 class Home:
     """One open context of a running application.
 
-    `queues` are its after-commit queues, as far as this process works on them.
+    `queues` are its after-commit queues, as far as this process works on them. `writing` names the units that have a
+    transaction open, by the task that owns each.
     """
 
     app: str
@@ -82,6 +83,7 @@ class Home:
     reactions: Mapping[type, Reaction]
     subscriptions: Mapping[Subscription[Any], Mapping[type, Signature]]
     strangers: dict[type, str | None] = field(factory=dict)
+    writing: dict[int, str] = field(factory=dict)
     queues: Queues = field(factory=IdleQueues)
     after_commits: Mapping[type, tuple[AfterCommit, ...]] = Factory(
         lambda home: after_commits_of(home.binding.context.after_commits), takes_self=True

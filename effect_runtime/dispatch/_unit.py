@@ -119,7 +119,7 @@ class Unit:
         self.due = DueCommands(home, transaction, request, self.identify)
         self.runtime = home.runtime(transaction.session, self.events, self.outbox, request, self.due)
         self.interpreter = home.interpreter.with_perform(self.perform)
-        self.owner = _this_task()
+        self.owner = this_task()
         self.turn = Turn()
         self.scope = CancelScope(deadline=_deadline(home.binding.deadline))
         self.savepoints: list[Savepoint] = []
@@ -171,7 +171,7 @@ class Unit:
 
     async def within_savepoint(self, what: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run `work`; if it ends in any way but a value, undo what it wrote and collected."""
-        if _this_task() != self.owner:
+        if this_task() != self.owner:
             raise SavepointInBranch(what)
         savepoint = Savepoint(None, self.events.mark(), self.outbox.mark())
         self.savepoints.append(savepoint)
@@ -191,6 +191,7 @@ class Unit:
 
     def close(self) -> None:
         """End the runtime's queues: what the unit collects after this would be lost."""
+        self.home.writing.pop(self.owner, None)
         self.events.close()
         self.outbox.close()
         self.due.close()
@@ -223,6 +224,7 @@ class Unit:
                     self.waits()
                 await self.transaction.begin()
                 self.is_open = True
+                self.home.writing[self.owner] = self.title
             if self.admit is not None:
                 await self._admit(self.admit)
             if self.claim is not None:  # Also where an earlier claim was interrupted.
@@ -322,7 +324,7 @@ class Unit:
         self.home.diagnose(Diagnostic(kind=kind, command=self.title, subject=subject, place=place, advice=advice))
 
 
-def _this_task() -> int:
+def this_task() -> int:
     """Return what tells the running task from others, as anyio does, where asyncio runs it an eighth as long."""
     try:
         task = asyncio.current_task()

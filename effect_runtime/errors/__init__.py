@@ -24,6 +24,7 @@ from effect_runtime.errors._dispatch import (
     OperationOutsideUnit,
     PolicyUndecided,
     RollbackFailed,
+    RunInsideUnit,
     RuntimeOutsideUnit,
     SavepointInBranch,
     UndeclaredFailure,
@@ -42,6 +43,14 @@ from effect_runtime.errors._integration import (
     Unserializable,
 )
 from effect_runtime.errors._manifest import AppNotFound, BadManifest, NotRetirable
+from effect_runtime.errors._proving import (
+    ExtraMissing,
+    InvariantBroken,
+    ModelDisagrees,
+    NoStrategy,
+    NotRoundTripping,
+    ValuesRefused,
+)
 from effect_runtime.errors._replaying import (
     AnswerNotRecorded,
     DeadLetterNotReproducible,
@@ -66,6 +75,7 @@ from effect_runtime.errors._running import (
     UnhandledFailure,
     UnjoinedFailure,
 )
+from effect_runtime.errors._searching import BlobUnreadable, Counterexample, NeverReached
 from effect_runtime.errors._simulating import Diverged, LeftSimulation, NotSimulated, OpaqueValue, SitesVanished
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
@@ -107,12 +117,14 @@ __all__ = [
     "BadEnvelope",
     "BadManifest",
     "BadPayload",
+    "BlobUnreadable",
     "Code",
     "CommandIdWithoutCommand",
     "CommandNotDone",
     "CommitUndecided",
     "ConfigurationError",
     "ContextUnknown",
+    "Counterexample",
     "DeadLetterClosed",
     "DeadLetterNotReplayable",
     "DeadLetterNotReproducible",
@@ -125,12 +137,14 @@ __all__ = [
     "EventNameWarning",
     "EventTooLarge",
     "EventsPurged",
+    "ExtraMissing",
     "Fault",
     "FiberCancelled",
     "FinalizerTooSlow",
     "ForeignCall",
     "ForeignEvent",
     "ForkOutsideScope",
+    "InvariantBroken",
     "LeftSimulation",
     "MessageAmbiguous",
     "MessageRejected",
@@ -138,10 +152,14 @@ __all__ = [
     "MigrationChanged",
     "MigrationFailed",
     "MigrationsPending",
+    "ModelDisagrees",
     "NaiveDue",
+    "NeverReached",
     "NoDispatch",
+    "NoStrategy",
     "NotAnEffect",
     "NotRetirable",
+    "NotRoundTripping",
     "NotSendable",
     "NotSimulated",
     "NotYetThere",
@@ -157,6 +175,7 @@ __all__ = [
     "RecordingDiverged",
     "ReplayIncomplete",
     "RollbackFailed",
+    "RunInsideUnit",
     "RunningWarning",
     "RuntimeOutsideUnit",
     "SavepointGone",
@@ -181,6 +200,7 @@ __all__ = [
     "UnjoinedFailure",
     "UnknownEvent",
     "Unserializable",
+    "ValuesRefused",
     "WaitInsideUnit",
     "WiringUnknown",
     "WriteInQuery",

@@ -133,6 +133,21 @@ class AtomicOutsideUnit(EffectRuntimeError):
         return "atomic(...) was run outside a unit of work. Use it inside a command's handler."
 
 
+class RunInsideUnit(EffectRuntimeError):
+    """Report a door of the application that is used from inside a unit of work on the same store."""
+
+    def __init__(self, title: str, *, unit: str) -> None:
+        super().__init__(title, unit)
+        self.title = title
+        self.unit = unit
+
+    def __str__(self) -> str:
+        return (
+            f"{self.title} was run through the application from inside {self.unit}, whose open transaction it would "
+            f"wait for. Dispatch it in the same unit with `yield from`, or after the commit."
+        )
+
+
 class EventCycle(EffectRuntimeError):
     """Report domain events that cause one another beyond the depth bound."""
 

@@ -9,10 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from effect_runtime import Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, fail, operation, succeed
+from effect_runtime import App, Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, fail, operation, succeed
 from effect_runtime.dispatch import DeadlineExceeded
 from effect_runtime.effect import Died, from_async, timeout, uninterruptible
-from effect_runtime.errors import PolicyUndecided
+from effect_runtime.errors import PolicyUndecided, RunInsideUnit
 from tests.dispatch.world import All, Bench, Keep, Missing, Other, Reading, Writing, keeper
 
 pytestmark = pytest.mark.anyio
@@ -133,3 +133,26 @@ async def test_a_policy_that_answers_neither_true_nor_false_lets_nobody_in(
     assert isinstance(died, Died)
     assert isinstance(died.exception, PolicyUndecided)
     assert "notes.other" in str(died.exception)
+
+
+async def test_a_door_used_inside_a_unit_that_writes_is_refused_at_once(bench: Bench) -> None:
+    """It would wait for its own caller's transaction; with nothing open yet it is a command of its own."""
+    notes = bench.context()
+    doors: list[App] = []
+
+    @notes.command(access="public")
+    def inner(command: Other) -> Writing[None]:
+        yield from (yield from notes.runtime).notes.put(command.key, 2)
+
+    @notes.command(access="public")
+    def outer(command: Keep) -> Writing[None]:
+        yield from from_async(doors[0].run, inner(Other("before")))
+        yield from (yield from notes.runtime).notes.put(command.key, 1)
+        yield from from_async(doors[0].run, inner(Other("inside")))
+
+    async with bench.running(notes) as app:
+        doors.append(app)
+        died = await app.run_exit(outer(Keep("a")))
+        assert isinstance(died, Died)
+        assert repr(died.exception) == repr(RunInsideUnit("notes.inner", unit="notes.outer"))
+        assert await bench.rows() == {"before": 2}

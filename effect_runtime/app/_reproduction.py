@@ -184,6 +184,10 @@ def reproduction(letter: DeadLetter, bindings: Sequence[Binding], secrets: Secre
         reason = f"the relay gave it up before {letter.destination!r} had it ({letter.cause})"
         fix = "Mend the destination or the message's size, then replay it."
         raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
+    if letter.side == "agenda":
+        reason = f"only a subscription's attempts can be repeated as tests, and {letter.destination!r} is on the agenda"
+        fix = "Read its cause, history and recording; mend the handler, then replay it."
+        raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
     for binding in bindings:
         for subscription in binding.context.subscriptions:
             if subscription.id == letter.destination:

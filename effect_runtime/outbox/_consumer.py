@@ -16,16 +16,12 @@ from typing import Any, Final, assert_never
 from anyio import move_on_after
 from attrs import frozen
 
-from effect_runtime.dispatch import CommitUnknown, Conflict, Diagnostic, Ledger, StoreUnavailable
+from effect_runtime.dispatch import Diagnostic, Ledger
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
 from effect_runtime.errors import (
     BadEnvelope,
-    CommandNotDone,
-    CommitUndecided,
     PartitionPaused,
-    StoreClosed,
     StoreConflict,
-    StoreDown,
     TransactionLost,
 )
 from effect_runtime.integration import Envelope, Message, Receive, decode_message
@@ -38,12 +34,10 @@ from effect_runtime.outbox._ports import InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
 from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described, shown
+from effect_runtime.outbox._trouble import is_store_trouble
 from effect_runtime.outbox._wake import Wake
 from effect_runtime.outbox._watch import Watch
 from effect_runtime.outbox._worker import ConsumerStore, Worker
-
-_STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
-"""Nothing is wrong with an event whose store failed: it is not accepted, and no attempt is spent."""
 
 _RELAXED: Final = Pace(busy_poll=timedelta(milliseconds=50), idle_poll=timedelta(milliseconds=500))
 """Waiting events that another process made due, by a replay, may be taken up a little later."""
@@ -53,7 +47,8 @@ _RELAXED: Final = Pace(busy_poll=timedelta(milliseconds=50), idle_poll=timedelta
 class ConsumerPolicy:
     """How a consumer works. `handle_within` bounds one handler; keep it under the wire's own limit.
 
-    `lease`: for how long a waiting event is borrowed by one worker; a dead worker's events are idle for that long.
+    `lease`: for how long a waiting event is borrowed by one worker; a dead worker's events are idle for that long. The
+    workers of the agenda are bound by both in the same way.
     """
 
     handle_within: timedelta = timedelta(seconds=7)
@@ -231,7 +226,7 @@ class Consumer:
                     arrival, self._planned(arrival, verdict, shown(error, arrival.inlet.secrets), error), declared=True
                 )
             case Died(exception):
-                if _is_store_trouble(exception):
+                if is_store_trouble(exception):
                     raise exception
                 await self._conclude(arrival, self._planned(arrival, "retry", described(exception), exception))
             case None | Cancelled() if not delivery.is_begun:
@@ -308,12 +303,6 @@ def _diagnostic(arrival: Arrival, plan: Plan, letter_id: str) -> Diagnostic | No
         case _:
             return None
     return Diagnostic(kind="delivery", command=arrival.inlet.id, subject=subject, place="delivery", advice=advice)
-
-
-def _is_store_trouble(exception: BaseException) -> bool:
-    if isinstance(exception, CommandNotDone):
-        return isinstance(exception.reason, Conflict | CommitUnknown | StoreUnavailable)
-    return isinstance(exception, _STORE_TROUBLE)
 
 
 def _refusal(inlet: Inlet, envelope: Envelope) -> Plan | None:

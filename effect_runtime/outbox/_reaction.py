@@ -12,15 +12,9 @@ from typing import Any, Final, Protocol, TypeAlias, assert_never
 from anyio import move_on_after
 from attrs import define, field, frozen
 
-from effect_runtime.dispatch import CommitUnknown, Conflict, StoreUnavailable
 from effect_runtime.effect import Cancelled, Died, Exit, Failed, Succeeded
 from effect_runtime.errors import (
-    CommandNotDone,
-    CommitUndecided,
-    StoreClosed,
     StoreConflict,
-    StoreDown,
-    TransactionLost,
     UndecodableMessage,
 )
 from effect_runtime.integration import Secrets
@@ -31,9 +25,9 @@ from effect_runtime.outbox._ports import AgendaUnit
 from effect_runtime.outbox._recording import encoded_recording
 from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described, shown
+from effect_runtime.outbox._trouble import is_store_trouble
 
 _NO_SECRETS: Final = Secrets()
-_STORE_TROUBLE: Final = (StoreDown, StoreClosed, StoreConflict, TransactionLost, CommitUndecided)
 
 Take: TypeAlias = Callable[[Any], Awaitable[bool]]
 """Ends the loan of an item inside a unit; False when the item is somebody else's by now, or nobody's."""
@@ -142,10 +136,3 @@ class Try:
             failure, attempts=self.attempts + 1, elapsed=self.elapsed, chance=self.chance
         )
         return Setback(plan_after_try(verdict or "retry", error=error, wait=wait), declared=verdict is not None)
-
-
-def is_store_trouble(exception: BaseException) -> bool:
-    """Tell whether nothing but the store was in the way of a unit: no attempt is spent on that."""
-    if isinstance(exception, CommandNotDone):
-        return isinstance(exception.reason, Conflict | CommitUnknown | StoreUnavailable)
-    return isinstance(exception, _STORE_TROUBLE)

@@ -64,6 +64,16 @@ def _unbound_faults(name: str, bindings: Sequence[object]) -> Iterator[Fault]:
                 problem=f"{binding!r} has no store.",
                 fix=f"Bind it: contexts=[{called}.bind(make_{called}, store=...)].",
             )
+        elif isinstance(binding.store, type) or not hasattr(binding.store, "opened"):
+            kind = binding.store if isinstance(binding.store, type) else type(binding.store)
+            yield Fault(
+                Code.ER407,
+                place=binding.context.place,
+                problem=f"context {binding.name!r} is bound to {binding.store!r}, which cannot be opened.",
+                fix=f"Give a store: store={kind.__name__}(...)."
+                if hasattr(kind, "opened")
+                else 'Give a store: store=SqliteStore("lending.db"), or MemoryStore() in tests.',
+            )
 
 
 def _reads_faults(binding: Binding) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ no store, no unit of work, no other context.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Generic, Never, cast, overload
@@ -57,9 +57,14 @@ class Context(Generic[R, N]):
         self.name = name
         self.runtime_type: type[R] = runtime
         self.reads_type: type[N] | None = reads
-        self.publishes = tuple(publishes)
         self.home, self.place = _caller()
-        raise_faults(f"context {name!r}", _module_faults(self.place, modules))
+        faults = (
+            *_runtime_faults(self.place, runtime=runtime, reads=reads),
+            *_topic_faults(self.place, publishes),
+            *_module_faults(self.place, modules),
+        )
+        raise_faults(f"context {name!r}", faults)
+        self.publishes = tuple(publishes)
         self.modules = tuple(modules)
         self.commands: list[Command[Any, Any, Any, R]] = []
         self.queries: list[Query[Any, Any, Any, N]] = []
@@ -321,6 +326,32 @@ def _queue_faults(function: Callable[..., Any], queue: object) -> tuple[Fault, .
         return ()
     problem, fix = f"queue={queue!r} is no queue.", 'Write queue=EventQueue("name"), and share it between handlers.'
     return (Fault(Code.ER119, place=place_of(function), problem=problem, fix=fix),)
+
+
+def _runtime_faults(place: str, **runtimes: object) -> Iterator[Fault]:
+    for role, runtime in runtimes.items():
+        if runtime is not None and not isinstance(runtime, type):
+            yield Fault(
+                Code.ER120,
+                place=place,
+                problem=f"{role}={runtime!r} is no class.",
+                fix=f"Give the class, {type(runtime).__name__}: bind(...) makes one for each unit of work.",
+            )
+
+
+def _topic_faults(place: str, topics: object) -> Iterator[Fault]:
+    if isinstance(topics, Iterable) and not isinstance(topics, str):
+        misfits = [topic for topic in topics if not (isinstance(topic, type) and issubclass(topic, Topic))]
+    else:
+        misfits = [topics]
+    for topic in misfits:
+        named = topic.__name__ if isinstance(topic, type) and issubclass(topic, Topic) else "LendingEvents"
+        yield Fault(
+            Code.ER120,
+            place=place,
+            problem=f"publishes= holds {topic!r}, and is a list of topics.",
+            fix=f"Write publishes=[{named}], a subclass of Topic.",
+        )
 
 
 def _module_faults(place: str, modules: object) -> tuple[Fault, ...]:

@@ -5,13 +5,15 @@ Pure, except that a policy may be an effect, which the unit of work then runs. K
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from effect_runtime.dispatch._handlers import Command, Query
 from effect_runtime.dispatch._refused import Forbidden, Invalid, Refused
 from effect_runtime.dispatch._request import Principal
 from effect_runtime.effect import Eff
-from effect_runtime.errors import PolicyUndecided
+from effect_runtime.errors import PolicyUndecided, ValidatorUndecided
+from effect_runtime.integration import FieldError
 
 Judgement: TypeAlias = Refused | Eff[bool, Any, Any] | None
 """A refusal, a policy that has still to be run, or nothing against it."""
@@ -26,7 +28,7 @@ def judge(
 ) -> Judgement:
     """Validate a message and authorise its sender, in this order; `nested`: another handler sent it."""
     if handler.validate is not None:
-        wrong = tuple(handler.validate(message))
+        wrong = _wrong_fields(handler, handler.validate(message))
         if wrong:
             return Invalid(wrong)
     access = handler.access
@@ -38,6 +40,15 @@ def judge(
     if isinstance(allowed, Eff):
         return allowed
     return None if decided(handler, allowed) else denied(handler, principal)
+
+
+def _wrong_fields(
+    handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], answer: object
+) -> tuple[FieldError, ...]:
+    wrong = tuple(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else (answer,)
+    if all(isinstance(each, FieldError) for each in wrong):
+        return wrong
+    raise ValidatorUndecided(handler.title, answer)
 
 
 def decided(handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], answer: object) -> bool:

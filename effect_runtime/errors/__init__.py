@@ -28,6 +28,7 @@ from effect_runtime.errors._dispatch import (
     RuntimeOutsideUnit,
     SavepointInBranch,
     UndeclaredFailure,
+    ValidatorUndecided,
     WaitInsideUnit,
     WriteInQuery,
 )
@@ -200,6 +201,7 @@ __all__ = [
     "UnjoinedFailure",
     "UnknownEvent",
     "Unserializable",
+    "ValidatorUndecided",
     "ValuesRefused",
     "WaitInsideUnit",
     "WiringUnknown",

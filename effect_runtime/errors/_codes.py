@@ -35,6 +35,7 @@ class Code(Enum):
     ER117 = "two after-commit handlers share one title"
     ER118 = "two queues of a context share one name"
     ER119 = "a queue is defined with settings that cannot work"
+    ER120 = "a context is defined with arguments that cannot work"
 
     ER201 = "an integration event has no identity"
     ER202 = "two integration events share one identity"
@@ -66,6 +67,7 @@ class Code(Enum):
     ER404 = "the SQLite library is too old"
     ER405 = "a published topic has no wire or outbox that carries it"
     ER406 = "an app is given something that is no bound context"
+    ER407 = "a context is bound to something that is no store"
 
     ER501 = "an effect is built and lost"
     ER502 = "an effect is yielded without `from`"

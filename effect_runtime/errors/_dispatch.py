@@ -67,6 +67,21 @@ class PolicyUndecided(EffectRuntimeError):
         )
 
 
+class ValidatorUndecided(EffectRuntimeError):
+    """Report a validator that answered with something else than the wrong fields; nothing was done."""
+
+    def __init__(self, handler: str, answer: object) -> None:
+        super().__init__(handler, answer)
+        self.handler = handler
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return (
+            f"validate= of {self.handler} answered {self.answer!r}. "
+            "Return the wrong fields, FieldError(field, problem) each; an empty list lets the message pass."
+        )
+
+
 class WriteInQuery(EffectRuntimeError):
     """Report a command, or a savepoint, in a program that may only read."""
 

@@ -10,6 +10,7 @@ from effect_runtime import App, Context, Do, Events, fail, succeed
 from effect_runtime.dispatch import Subscription
 from effect_runtime.errors import Code
 from effect_runtime.outbox import RecordingInterpreter
+from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.transports import InProcess
 from tests.codes.dispatch import Torn, build
 from tests.codes.registry import fails_with
@@ -149,3 +150,10 @@ def topic_without_a_wire() -> None:
 def context_that_is_not_bound() -> None:
     """Give the app a context without a store."""
     App("letters", contexts=[context("reader")]).build()  # type: ignore[list-item]  # what is refused
+
+
+@fails_with(Code.ER407)
+def store_that_was_not_made() -> None:
+    """Give the class of a store."""
+    store: Any = MemoryStore  # a checker would refuse it below
+    App("letters", contexts=[context("reader").bind(lambda tx: Runtime(tx.events), store=store)]).build()

@@ -204,6 +204,19 @@ def two_handlers_for_one_command() -> None:
     build(context)
 
 
+@fails_with(Code.ER120)
+def topic_without_brackets() -> None:
+    """Forget the brackets around the only topic."""
+    desk(publishes=LetterEvents)
+
+
+@fails_with(Code.ER120)
+def runtime_that_is_an_instance() -> None:
+    """Give a runtime that was made."""
+    runtime: Any = DeskRuntime(Events())  # a checker would refuse it below
+    Context("desk", runtime)
+
+
 @fails_with(Code.ER107)
 def module_that_does_not_exist() -> None:
     """Name a module that cannot be imported."""

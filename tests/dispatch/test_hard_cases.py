@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from effect_runtime import App, Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, fail, operation, succeed
 from effect_runtime.dispatch import DeadlineExceeded
 from effect_runtime.effect import Died, from_async, timeout, uninterruptible
-from effect_runtime.errors import PolicyUndecided, RunInsideUnit
+from effect_runtime.errors import PolicyUndecided, RunInsideUnit, ValidatorUndecided
 from tests.dispatch.world import All, Bench, Keep, Missing, Other, Reading, Writing, keeper
 
 pytestmark = pytest.mark.anyio
@@ -156,3 +156,22 @@ async def test_a_door_used_inside_a_unit_that_writes_is_refused_at_once(bench: B
         assert isinstance(died, Died)
         assert repr(died.exception) == repr(RunInsideUnit("notes.inner", unit="notes.outer"))
         assert await bench.rows() == {"before": 2}
+
+
+@pytest.mark.parametrize("answer", [None, False, "text is wrong", ["text is wrong"]])
+async def test_a_validator_that_does_not_answer_with_wrong_fields_lets_nothing_pass(
+    bench: Bench, answer: object
+) -> None:
+    """A forgotten `return` is a defect that names the handler, not a pass."""
+    notes = bench.context()
+
+    @notes.command(access="public", validate=cast("Any", lambda command: answer))
+    def other(command: Other) -> Writing[None]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put("a", 1)
+
+    async with bench.running(notes) as app:
+        died = await app.run_exit(other(Other("a")))
+        assert await bench.rows() == {}
+    assert isinstance(died, Died)
+    assert repr(died.exception) == repr(ValidatorUndecided("notes.other", answer))

@@ -1,7 +1,11 @@
-"""The load: customers who pay, and an operator who cures what became a dead letter. Knows doors, no files."""
+"""The load: customers who pay, and an operator who cures what became a dead letter.
+
+Knows doors, and where to look for receipts.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Final, final
 
@@ -11,11 +15,16 @@ from attrs import define, field
 from tests.chaos.cures import Sickness
 from tests.chaos.fleet import Fleet, Reply
 from tests.chaos.ledger import Ledger
+from tests.chaos.oracle import arrived
 
 THINKING: Final = 0.06
 """Seconds between two payments of a customer, on average."""
 ROUNDS: Final = 0.4
 """Seconds between two rounds of the operator."""
+LOOKS: Final = 0.1
+"""Seconds between two looks at what has arrived."""
+CROWD: Final = 60
+"""Payments that may be on their way before further customers wait: a slow machine must not drown in its queue."""
 
 
 @final
@@ -24,7 +33,7 @@ class Customers:
     """Payments one after the other, each under an id of its own, asked again until its fate is known.
 
     One in eight gives up when it is left without an answer: whatever became of it must be whole. `sick`: the share of
-    payments that become dead letters.
+    payments that become dead letters. `arrived`: those that have come all the way, by the last look.
     """
 
     fleet: Fleet
@@ -34,6 +43,7 @@ class Customers:
     sick: float
     closed: bool = False
     acknowledged: list[str] = field(factory=list)
+    arrived: frozenset[str] = frozenset()
     trouble: list[str] = field(factory=list)
 
     async def pay(self, number: int) -> None:
@@ -44,6 +54,15 @@ class Customers:
             count += 1
             await self._pay_once(f"{number}-{count}", chance)
             await sleep(chance.expovariate(1 / THINKING))
+            while len(self.acknowledged) - len(self.arrived) > CROWD and not self.closed:
+                await sleep(LOOKS)
+
+    async def look(self, folder: Path) -> None:
+        """Look at what has arrived, again and again, until cancelled."""
+        while True:
+            await sleep(LOOKS)
+            if self.acknowledged:  # so there are tables
+                self.arrived = arrived(folder)
 
     async def operate(self) -> None:
         """Cure and replay dead letters, at any worker, until cancelled."""

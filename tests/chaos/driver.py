@@ -20,7 +20,7 @@ from tests.chaos.customers import Customers
 from tests.chaos.failpoints import POINTS
 from tests.chaos.fleet import Fleet, Order, fleet
 from tests.chaos.ledger import Ledger, Line, read_ledger
-from tests.chaos.oracle import Verdict, arrived, gather, judge, progress, stuck_rows
+from tests.chaos.oracle import Verdict, gather, judge, progress, stuck_rows
 from tests.chaos.plan import Blow, Cell, Kill, planned
 
 CUSTOMERS: Final = 6
@@ -107,10 +107,10 @@ async def play(settings: Settings, folder: Path) -> Result:
         async with fleet(order, ledger) as found, create_task_group() as group:
             customers = Customers(found, ledger, settings.seed, settings.accounts, settings.sick)
             blows = Blows(found)
-            operator = _started(group, customers)
-            recovery = await _under_load(settings, folder, blows, customers)
+            aside = _started(group, customers, folder)
+            recovery = await _under_load(settings, blows, customers)
             quiet = await _rested(settings, folder, found)
-            operator.cancel()
+            aside.cancel()
             await found.end(within=DRAIN)
     ledger.close()
     lines = tuple(read_ledger(folder))
@@ -127,18 +127,21 @@ async def play(settings: Settings, folder: Path) -> Result:
     )
 
 
-def _started(group: TaskGroup, customers: Customers) -> CancelScope:
+def _started(group: TaskGroup, customers: Customers, folder: Path) -> CancelScope:
+    """Start what goes on beside the load, and return how it is ended."""
     scope = CancelScope()
 
-    async def operate() -> None:
+    async def aside() -> None:
         with scope:
-            await customers.operate()
+            async with create_task_group() as both:
+                both.start_soon(customers.operate)
+                both.start_soon(customers.look, folder)
 
-    group.start_soon(operate)
+    group.start_soon(aside)
     return scope
 
 
-async def _under_load(settings: Settings, folder: Path, blows: Blows, customers: Customers) -> tuple[float, ...]:
+async def _under_load(settings: Settings, blows: Blows, customers: Customers) -> tuple[float, ...]:
     """Strike wave after wave while customers pay; return when the last of them knows what became of his payment."""
     recovery: list[float] = []
     plan = planned(settings.seed, settings.kills, settings.cell, settings.points)
@@ -147,7 +150,7 @@ async def _under_load(settings: Settings, folder: Path, blows: Blows, customers:
             group.start_soon(customers.pay, number)
         for wave in waves(plan):
             await blows.deal(wave)
-            recovery.append(await recovered(customers, folder, within=settings.patience))
+            recovery.append(await recovered(customers, within=settings.patience))
         customers.closed = True
     return tuple(recovery)
 
@@ -162,10 +165,10 @@ def waves(plan: Sequence[Blow]) -> Sequence[Sequence[Blow]]:
     return found
 
 
-async def recovered(customers: Customers, folder: Path, *, within: float) -> float:
+async def recovered(customers: Customers, *, within: float) -> float:
     """Wait until every payment that was acknowledged before has come all the way; return how many seconds it took."""
     began, owed = time.monotonic(), frozenset(customers.acknowledged)
-    while time.monotonic() - began < within and owed - arrived(folder):
+    while time.monotonic() - began < within and owed - customers.arrived:
         await sleep(0.1)
     return round(time.monotonic() - began, 2)
 

@@ -32,7 +32,7 @@ from library_example.paging import Listing, Page, listing
 MIGRATIONS = (
     Migration(
         1,
-        "patrons, loans and shelves",
+        "patrons, loans, holds and shelves",
         (
             """CREATE TABLE patron (
                 id TEXT PRIMARY KEY,
@@ -48,20 +48,12 @@ MIGRATIONS = (
                 copy INTEGER NOT NULL,
                 borrowed_at INTEGER NOT NULL,
                 due_at INTEGER NOT NULL,
-                returned_at INTEGER
+                returned_at INTEGER,
+                overdue INTEGER NOT NULL
             ) STRICT""",
             "CREATE UNIQUE INDEX open_loan_of_copy ON loan (book_id, copy) WHERE returned_at IS NULL",
             "CREATE INDEX loan_of_patron ON loan (patron_id)",
-            """CREATE TABLE shelf (
-                book_id TEXT PRIMARY KEY,
-                copies INTEGER NOT NULL CHECK (copies >= 0)
-            ) STRICT""",
-        ),
-    ),
-    Migration(
-        2,
-        "holds, and overdue loans",
-        (
+            "CREATE INDEX overdue_loan ON loan (due_at, id) WHERE overdue AND returned_at IS NULL",
             """CREATE TABLE hold (
                 id TEXT PRIMARY KEY,
                 patron_id TEXT NOT NULL REFERENCES patron (id),
@@ -70,8 +62,10 @@ MIGRATIONS = (
                 UNIQUE (book_id, place),
                 UNIQUE (book_id, patron_id)
             ) STRICT""",
-            "ALTER TABLE loan ADD COLUMN overdue INTEGER NOT NULL DEFAULT 0",
-            "CREATE INDEX overdue_loan ON loan (due_at, id) WHERE overdue AND returned_at IS NULL",
+            """CREATE TABLE shelf (
+                book_id TEXT PRIMARY KEY,
+                copies INTEGER NOT NULL CHECK (copies >= 0)
+            ) STRICT""",
         ),
     ),
 )

@@ -281,10 +281,11 @@ class LibraryMachine(RuleBasedStateMachine):
         self.model.loans[loan] = seen
         return self.served(seen.book_id)
 
-    @rule(target=loans, book=books, barred=st.lists(patrons, max_size=2, unique=True))
-    def everybody_wants(self, book: BookId, barred: list[PatronId]) -> Any:
-        """All ask for one book, and who does not get it waits; some are barred; then each copy comes back in turn."""
+    @rule(target=loans, book=books, copies=st.sampled_from([1, 2]), barred=st.lists(patrons, max_size=2, unique=True))
+    def everybody_wants(self, book: BookId, copies: int, barred: list[PatronId]) -> Any:
+        """All ask for one book, and who is refused waits; copies come back while some are barred; all ask again."""
         before, patrons = set(self.model.loans), list(self.model.patrons)
+        self.changes_copies(book, copies)
         for patron in patrons:
             self.borrows(patron, book, 14)
         for patron in patrons:
@@ -293,6 +294,10 @@ class LibraryMachine(RuleBasedStateMachine):
             self.blocks(patron, True)
         for loan in self.model.out(book):
             self.returns(loan.id)
+        for patron in barred:
+            self.blocks(patron, False)
+        for patron in reversed(patrons):
+            self.borrows(patron, book, 14)
         return multiple(*[loan for loan in self.model.loans if loan not in before])
 
     @rule()

@@ -16,6 +16,7 @@ from anyio import CancelScope
 from attrs import define, field, frozen
 
 from effect_runtime.app import App
+from effect_runtime.dispatch import Principal, anonymous
 from effect_runtime.effect import Call, Cancelled, Eff, Exit
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio
@@ -30,11 +31,12 @@ RESTART: Final = 0.1
 
 @frozen
 class Client:
-    """Somebody who uses a process: programs one after the other, the first no earlier than `after`."""
+    """Somebody who uses a process as `principal`: programs one after the other, the first no earlier than `after`."""
 
     name: str
     programs: Sequence[Eff[Any, Any, Any]]
     after: timedelta = timedelta(0)
+    principal: Principal = anonymous
 
 
 @define(eq=False)
@@ -163,7 +165,7 @@ class Process:
                 sequencer.tell(self.name, fiber.name, "begin", number)
                 exit: Exit[Any, Any] = Cancelled()
                 with CancelScope() as fiber.scope:
-                    exit = await app.run_exit(program, command_id=command_id)
+                    exit = await app.run_exit(program, command_id=command_id, principal=client.principal)
                 sequencer.tell(self.name, fiber.name, "end", number, exit)
                 visit.is_inside = False
                 visit.exits.append(exit)

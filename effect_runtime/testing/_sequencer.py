@@ -61,7 +61,7 @@ class Handle:
     __slots__ = ("args", "callback", "context", "is_cancelled", "life", "timer_at")
 
     def __init__(self, callback: Any, args: tuple[Any, ...], context: Context, life: Life, at: float = 0.0) -> None:
-        self.callback = callback
+        self.callback: Any = callback
         self.args = args
         self.context = context
         self.life = life

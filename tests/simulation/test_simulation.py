@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,10 @@ from attrs import frozen
 
 from effect_runtime import App, Context, Do, Eff, Succeeded, Transaction, do, operation
 from effect_runtime.errors import Diverged, LeftSimulation, NotSimulated, OpaqueValue, SitesVanished
+from effect_runtime.interpreter import Host
 from effect_runtime.outbox.memory import MemorySession, MemoryStore
 from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, Site, View, Walk
+from effect_runtime.testing._process import OnCrash
 from tests.simulation.corpus.bug_01_over_lend import bug as over_lend
 from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
 from tests.simulation.corpus.office import recorded
@@ -81,6 +84,21 @@ def test_the_other_order_is_as_sound_and_as_repeatable() -> None:
     run = simulation.run(Canonical(), order="first come")
     assert run.is_sound
     simulation.confirm(run)
+
+
+@pytest.mark.parametrize("on_crash", ["retry", "abandon"])
+def test_two_relays_on_one_store_lose_and_double_nothing(on_crash: OnCrash) -> None:
+    """Two processes of one context: leases, fencing and a busy file are the production ones."""
+    simulation = simulation_of(
+        prices(),
+        processes={"desk-1": ["desk"], "desk-2": ["desk"], "hall": ["hall"]},
+        faults=Faults(crashes=True, messages=True, slow=(timedelta(minutes=1),)),
+        on_crash=on_crash,
+    )
+    with simulation.shut_in():
+        runs = [simulation.run(Walk(seed, every=10)) for seed in range(15)]
+    assert [run.is_sound for run in runs] == [True] * 15
+    assert {0, 1} <= {run.crashes for run in runs}
 
 
 def test_a_plan_for_another_world_names_the_sites_that_vanished() -> None:
@@ -208,6 +226,10 @@ class Elsewhere:
     """A store that nobody simulates."""
 
     name = "elsewhere"
+
+    def opened(self, host: Host) -> AbstractAsyncContextManager[Any]:
+        """Open nothing: it is refused before."""
+        raise LookupError(host)
 
 
 def test_a_store_that_nobody_simulates_is_refused_by_name() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import anyio
 from attrs import asdict, frozen
 
-from benchmarks._results import RESULTS, _commit, machine
+from benchmarks._results import RESULTS, machine, revision
 from tests.scenarios.later import a_process, moment
 
 BATCH: Final = 500
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
                 Path(folder), count=asked.count, processes=asked.processes, lead=lead, within=60 + asked.count / 50
             )
         )
-    commit, clean = _commit()
+    commit, clean = revision()
     record: dict[str, Any] = {
         "claim": "each due command is dispatched once and none early, whoever of several processes takes it",
         "verdict": "met" if found.is_well else "missed",

@@ -28,6 +28,9 @@ from effect_runtime.integration._registry import EventRegistry, decode_event, ev
 from effect_runtime.integration._secrets import COVER, Redacted, Secrets, shown_value, uncovered
 from effect_runtime.integration._shape import fits_key as fits_key
 from effect_runtime.integration._shape import hints as hints
+from effect_runtime.integration._shape import is_typed_id as is_typed_id
+from effect_runtime.integration._shape import is_union as is_union
+from effect_runtime.integration._shape import plain as plain
 from effect_runtime.integration._shape import value_record
 from effect_runtime.integration._stored import StoredForm as StoredForm
 from effect_runtime.integration._stored import StoredRegistry as StoredRegistry

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from effect_runtime.testing.properties._available import HYPOTHESIS as HYPOTHESIS
 from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
+from effect_runtime.testing.properties._round_trips import assert_round_trips
 
 __all__ = [
     "Overrides",
     "Pools",
+    "assert_round_trips",
     "commands_of",
     "events_of",
     "values_of",

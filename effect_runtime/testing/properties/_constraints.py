@@ -63,9 +63,9 @@ class Constraints:
         return narrowest(found, default=None)
 
     def lets(self, value: Any) -> bool:
-        """Tell whether a value stands the comparisons and patterns; lengths are kept by whoever draws."""
-        return all(COMPARES[name](value, limit) for name, limit in self.bounds) and all(
-            match(value) for match in self.matches
+        """Tell whether a value stands the comparisons, and a text the patterns; lengths are kept by whoever draws."""
+        return all(COMPARES[name](value, limit) for name, limit in self.bounds) and (
+            not isinstance(value, str) or all(match(value) for match in self.matches)
         )
 
     def inside(self) -> Constraints:

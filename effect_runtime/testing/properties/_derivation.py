@@ -153,13 +153,14 @@ class Derivation:
         return strategy
 
     def _unknown(self, kind: Any, place: str, reason: str, cause: BaseException | None = None) -> SearchStrategy[Any]:
-        raise NoStrategy(place, kind=name_of(kind), reason=reason) from cause
+        is_vague = kind is Any or kind is object
+        raise NoStrategy(place, key=place.removesuffix("[]") if is_vague else name_of(kind), reason=reason) from cause
 
     def _record(self, cls: type, asked: Mapping[str, Constraints]) -> SearchStrategy[Any]:
         try:
             kinds = hints(cls)
         except Exception as error:  # whatever evaluating a user's annotation raises
-            raise NoStrategy(cls.__name__, kind=cls.__name__, reason=f"its annotations say {error}") from error
+            raise NoStrategy(cls.__name__, key=cls.__name__, reason=f"its annotations say {error}") from error
         arguments = {
             each.alias: self._field(cls, each, kinds[each.name], asked.get(each.name, FREE))
             for each in attrs.fields(cls)
@@ -179,7 +180,7 @@ class Derivation:
         taken = _taken(each.converter)
         if taken is None or plain(taken) == plain(kind):
             validator = () if each.validator is None else (each.validator,)
-            drawn = self.of(kind, asked & constraints_of(*validator), place=place)
+            drawn = self.of(kind, constraints_of(*validator) & asked, place=place)
         else:
             drawn = self.of(taken, place=place)
         usual = each.default
@@ -226,7 +227,7 @@ def _blamed(cls: Any, arguments: Mapping[str, Any]) -> str | None:
                 if each.validator is not None:
                     each.validator(blank, each, value)
             except Exception:
-                return each.name
+                return str(each.name)
     return None
 
 

@@ -5,8 +5,9 @@ Knows handlers by what they are annotated with; runs none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from hypothesis import strategies as st
@@ -25,8 +26,8 @@ Pools: TypeAlias = Mapping[Any, Sequence[Any]]
 Overrides: TypeAlias = Mapping[Any, SearchStrategy[Any]]
 """Strategies for what does not follow: keyed by a field (`BorrowBook.days`, or `(BorrowBook, "days")`) or a type."""
 
-KEYED = Constraints(shortest=1)
-"""What is asked of the field that orders events: an empty text is no key."""
+KEYED: Final = Constraints(shortest=1, matches=(re.compile(r"[^\x00-\x1f\x7f-\x9f]+").fullmatch,))
+"""What is asked of the field that orders events: a key is not empty and holds no control character."""
 
 
 def commands_of(

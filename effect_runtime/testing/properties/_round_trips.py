@@ -1,4 +1,4 @@
-"""Whether everything that is written down can be read again: events of every version, stored records, commands, answers.
+"""Whether what is written down can be read again: events of every version, stored records, commands and their answers.
 
 Draws values and encodes them as production does. Knows no store and no wire.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -104,7 +104,13 @@ def trips_of(source: Source, manifest: WireManifest | None, derivation: Derivati
 
 
 def _travel(trip: Trip, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
     @given(trip.values)
     def there_and_back(value: Any) -> None:
         trip.holds_for(value)
@@ -199,7 +205,7 @@ def _of_command(command: Command[Any, Any, Any, Any], derivation: Derivation) ->
 def _sent_as_fields(message: Any) -> Any:
     found = structure_all(type(message), json.loads(encode_fields(message)))
     if isinstance(found, FieldErrors):
-        problems = "; ".join(f"{each.path}: {each.problem}" for each in found.fields)
+        problems = "; ".join(f"{each.field}: {each.problem}" for each in found.fields)
         raise NotRoundTripping(type(message).__name__, value=repr(message), outcome=problems)
     return found
 

@@ -1,0 +1,1 @@
+"""The testing kit at the level of units and properties."""

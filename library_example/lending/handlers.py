@@ -207,7 +207,7 @@ def register_patron(command: RegisterPatron) -> Lending[PatronId, EmailTaken]:
 
 @lending.command(access=by_staff)
 def block_patron(command: BlockPatron) -> Lending[None, PatronUnknown]:
-    """Block a patron, or lift the block."""
+    """Block a patron, or lift the block: a hold passed over meanwhile comes first as soon as its patron asks."""
     rt = yield from lending.runtime
     yield from rt.patrons.block(command.patron_id, command.blocked)
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from anyio import fail_after
 from anyio.lowlevel import checkpoint
 from attrs import evolve, frozen
 from returns.result import Failure
@@ -45,6 +46,8 @@ pytestmark = pytest.mark.anyio
 
 STAFF = Principal("desk", roles=frozenset({"staff"}))
 FORTNIGHT = timedelta(days=14)
+PATIENCE = 60
+"""Seconds after which what was waited for is taken never to come."""
 
 
 @frozen
@@ -59,9 +62,10 @@ class House:
         """Let time pass, and whatever is due then."""
         await steps(100)  # whoever has found nothing to do goes to sleep first: on the clock that is turned
         self.time.turn(duration)
-        while any(self.is_at_hand(entry) for entry in await self.app.agenda.list(limit=1000)):
-            await checkpoint()
-        await self.app.settled()
+        with fail_after(PATIENCE):
+            while any(self.is_at_hand(entry) for entry in await self.app.agenda.list(limit=1000)):
+                await checkpoint()
+            await self.app.settled()
 
     def is_at_hand(self, entry: AgendaEntry) -> bool:
         """Tell whether something on the agenda is due, or being done."""

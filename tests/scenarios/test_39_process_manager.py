@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from anyio import create_task_group
+from anyio import create_task_group, fail_after
 from anyio.lowlevel import checkpoint
 
 from effect_runtime import App
@@ -33,6 +33,9 @@ from tests.scenarios.pickups import (
 )
 
 pytestmark = pytest.mark.anyio
+
+LONG_ENOUGH = 60
+"""Seconds after which what was waited for is taken never to come."""
 
 HOLDS = [HoldId(f"hold-{number:02}") for number in range(20)]
 WAITING, COLLECTED, WITHDRAWN, EXPIRED = (1, "waiting"), (2, "collected"), (2, "withdrawn"), (2, "expired")
@@ -73,8 +76,9 @@ async def quiet(*apps: App) -> None:
     """Wait until no event is on its way, whichever app has lent it."""
     for app in apps:
         await app.settled()
-    while await backlog(apps):
-        await checkpoint()
+    with fail_after(LONG_ENOUGH):
+        while await backlog(apps):
+            await checkpoint()
     for app in apps:
         await app.settled()
     await steps(100)  # whoever has found nothing to do goes to sleep, on a clock that may be turned
@@ -136,8 +140,9 @@ async def test_scenario_39_a_message_after_completion_changes_nothing(tmp_path: 
         await quiet(app)
         assert chains(tmp_path) == {HOLDS[0]: [WAITING]}
         time.turn(timedelta(seconds=1))
-        while await app.agenda.list():
-            await checkpoint()
+        with fail_after(LONG_ENOUGH):
+            while await app.agenda.list():
+                await checkpoint()
         await quiet(app)
         await app.run(collect(Collect(HOLDS[0])))
         await app.run(withdraw(Withdraw(HOLDS[0])))
@@ -171,7 +176,8 @@ async def test_scenario_39_a_message_before_the_beginning_waits_for_it(tmp_path:
         await waiting(HOLDS[:1], app)
         assert chains(tmp_path) == {HOLDS[0]: [WAITING]}
         time.turn(timedelta(seconds=1))
-        while chains(tmp_path) == {HOLDS[0]: [WAITING]}:
-            await checkpoint()
+        with fail_after(LONG_ENOUGH):
+            while chains(tmp_path) == {HOLDS[0]: [WAITING]}:
+                await checkpoint()
         assert chains(tmp_path) == {HOLDS[0]: [WAITING, WITHDRAWN]}
         assert (await app.agenda.list(), await app.dead_letters.list()) == ((), ())

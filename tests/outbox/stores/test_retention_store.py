@@ -239,8 +239,10 @@ async def test_a_step_is_bounded_and_all_steps_together_find_everything(store: A
     mine, other = await claim(store)
     await store.settle([accepted(mine, 3), evolve(refused(other), accepted=1)])
     assert await purge(store, Kept.EVENTS, limit=limit) == 4
-    for number in range(7):
-        await within(store, lambda unit, n=number: unit.inbox.settled(address(f"e-{n}", n), "applied"))
+    async with store.unit() as unit:
+        for number in range(7):
+            await unit.inbox.settled(address(f"e-{number}", number), "applied")
+        await unit.commit(NOTHING)
     assert await purge(store, Kept.INBOX, limit=limit) == 7
 
 

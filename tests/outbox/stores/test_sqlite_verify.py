@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +19,7 @@ from effect_runtime.outbox.sqlite.__main__ import main
 from effect_runtime.outbox.sqlite._connection import connect, make_durable
 from effect_runtime.outbox.sqlite._migration import migrate, pending
 from effect_runtime.outbox.sqlite._schema import SCHEMA
+from tests.outbox.stores.migrating import STEPS
 from tests.outbox.stores.test_inbox_store import within
 from tests.outbox.stores.world import (
     CATALOG,
@@ -214,45 +215,19 @@ async def test_what_this_version_adds_is_there_for_a_file_that_an_older_one_made
 
 def test_a_process_that_dies_while_it_migrates_leaves_each_step_whole_or_not_at_all(tmp_path: Path) -> None:
     """F16: killed before every single statement in turn, the file is as before or as after a step, and can go on."""
-    steps = [*SCHEMA, ROWS]
-    reached: set[int] = set()
-    for statement in range(1, 200):
-        path = tmp_path / f"{statement}.db"
-        if _dies_at(statement, path, steps):
-            break
+    program = [sys.executable, "-m", "tests.outbox.stores.migrating", str(tmp_path)]
+    subprocess.run(program, check=True, timeout=120)
+    reached = set()
+    for path in tmp_path.glob("*.db"):
         with closing(connect(path)) as connection:
-            connection.execute("PRAGMA synchronous = OFF")  # what a process has written outlives it
-            waiting = pending(connection, steps, store="test")
+            connection.execute("PRAGMA synchronous = OFF")
+            waiting = pending(connection, STEPS, store="test")
             reached.add(len(waiting))
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-            assert ("er_outbox" in names, "er_lane_blocked" in names) == (len(waiting) < 6,) * 2
-            migrate(connection, steps, store="test", now=NOON)
+            assert ("er_outbox" in names, "er_lane_blocked" in names) == (len(waiting) < len(STEPS) - 1,) * 2
+            migrate(connection, STEPS, store="test", now=NOON)
         SqliteStore(path, migrations=[ROWS]).verify()
-    else:
-        raise AssertionError("it never came to its end")
-    assert reached == set(range(8))
-
-
-def _dies_at(statement: int, path: Path, steps: list[Migration]) -> bool:
-    """Migrate in a child that kills itself before one statement; tell whether it had no more of them."""
-    child = os.fork()
-    if child == 0:
-        left = statement
-
-        def count(_: str) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        connection = connect(path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.set_trace_callback(count)
-        migrate(connection, steps, store="test", now=NOON)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
+    assert reached == set(range(len(STEPS) + 1))
 
 
 def test_the_command_line_plans_applies_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

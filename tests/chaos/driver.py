@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from anyio import CancelScope, create_task_group, fail_after, sleep
-from anyio.abc import TaskGroup
+from anyio import create_task_group, fail_after, sleep
 from attrs import Factory, field, frozen
 
 from tests.chaos.blows import Blows
@@ -104,13 +104,12 @@ async def play(settings: Settings, folder: Path) -> Result:
     ledger = Ledger(folder, "driver")
     order = Order(cell=settings.cell, folder=folder, seed=settings.seed, sabotage=settings.sabotage)
     with fail_after(HANGS + 10 * settings.kills):
-        async with fleet(order, ledger) as found, create_task_group() as group:
+        async with fleet(order, ledger) as found:
             customers = Customers(found, ledger, settings.seed, settings.accounts, settings.sick)
             blows = Blows(found)
-            aside = _started(group, customers, folder)
-            recovery = await _under_load(settings, blows, customers)
-            quiet = await _rested(settings, folder, found)
-            aside.cancel()
+            async with _aside(customers, folder):
+                recovery = await _under_load(settings, blows, customers)
+                quiet = await _rested(settings, folder, found)
             await found.end(within=DRAIN)
     ledger.close()
     lines = tuple(read_ledger(folder))
@@ -127,18 +126,14 @@ async def play(settings: Settings, folder: Path) -> Result:
     )
 
 
-def _started(group: TaskGroup, customers: Customers, folder: Path) -> CancelScope:
-    """Start what goes on beside the load, and return how it is ended."""
-    scope = CancelScope()
-
-    async def aside() -> None:
-        with scope:
-            async with create_task_group() as both:
-                both.start_soon(customers.operate)
-                both.start_soon(customers.look, folder)
-
-    group.start_soon(aside)
-    return scope
+@asynccontextmanager
+async def _aside(customers: Customers, folder: Path) -> AsyncIterator[None]:
+    """Let the operator and whoever looks for receipts go about while entered."""
+    async with create_task_group() as group:
+        group.start_soon(customers.operate)
+        group.start_soon(customers.look, folder)
+        yield
+        group.cancel_scope.cancel()
 
 
 async def _under_load(settings: Settings, blows: Blows, customers: Customers) -> tuple[float, ...]:

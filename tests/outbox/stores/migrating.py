@@ -1,7 +1,7 @@
 """A program that migrates one file after another, each in a child of its own that is killed a statement later.
 
-`python -m tests.outbox.stores.migrating FOLDER` leaves `1.db`, killed before the first statement, and so on; the last file
-is the one whose migration came to its end. A process of its own, because a fork must not meet threads.
+`python -m tests.outbox.stores.migrating FOLDER` leaves `1.db`, killed before its first statement, and so on; the last
+one came to its end. A process of its own, because a fork must not meet threads.
 """
 
 from __future__ import annotations

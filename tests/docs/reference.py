@@ -33,6 +33,7 @@ CHAPTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "transports": ("transports",),
     "app": ("app",),
     "check": ("check",),
+    "testing": ("testing", "testing.properties"),
     "errors": ("errors",),
 }
 """Each page, and the doors whose names stand on it."""

@@ -6,6 +6,8 @@ The idempotency key becomes the Message-ID, by which mail servers and programs t
 from __future__ import annotations
 
 from datetime import timedelta
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.message import EmailMessage
 from hashlib import sha256
 from smtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
@@ -51,9 +53,13 @@ class SmtpNotifications:
     async def send(self, notice: Notice) -> Result[None, Undeliverable]:
         """Hand a notice over to the server, on a thread: `smtplib` blocks."""
         try:
-            await to_thread.run_sync(self.server.hand_over, self.letter(notice))
+            letter = self.letter(notice)
+        except (ValueError, LookupError, MessageError) as error:  # `email` refuses bad addresses in all these ways
+            return Failure(Undeliverable(notice.to, f"it cannot be written as mail: {error}"))
+        try:
+            await to_thread.run_sync(self.server.hand_over, letter)
         except SMTPRecipientsRefused as refused:
-            code, reason = refused.recipients[notice.to]
+            ((code, reason),) = refused.recipients.values()
             return self._refused(notice, code, reason, refused)
         except SMTPResponseException as refused:
             return self._refused(notice, refused.smtp_code, refused.smtp_error, refused)
@@ -64,7 +70,8 @@ class SmtpNotifications:
     def letter(self, notice: Notice) -> EmailMessage:
         """Write a notice as mail; the same key makes the same Message-ID."""
         letter = EmailMessage()
-        letter["From"], letter["To"], letter["Subject"] = self.server.sender, notice.to, notice.subject
+        letter["From"], letter["Subject"] = self.server.sender, notice.subject
+        letter["To"] = Address(addr_spec=notice.to)  # one address: a comma in it must not make two
         digest = sha256(self.key.encode()).hexdigest()
         letter["Message-ID"] = f"<{digest}@{self.server.sender.partition('@')[2]}>"
         letter.set_content(notice.text)

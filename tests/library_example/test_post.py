@@ -7,6 +7,7 @@ from email.header import decode_header, make_header
 
 import anyio
 import pytest
+from attrs import evolve
 
 from effect_runtime import Failed, Succeeded, run_exit
 from effect_runtime.effect import Died
@@ -34,6 +35,16 @@ async def test_a_notice_arrives_as_it_was_written() -> None:
     text = letter.get_payload(decode=True)
     assert isinstance(text, bytes)
     assert text.decode().splitlines() == NOTICE.text.splitlines()
+
+
+@pytest.mark.parametrize("to", ["ann,bob@example.org", "ann", "ann@example.org\nBcc: bob@example.org", ""])
+async def test_what_is_no_address_is_a_failure(to: str) -> None:
+    """Nothing is sent to anybody: not to the parts of it, either."""
+    async with mail_server() as server:
+        exit = await run_exit(post(server)("key").send(evolve(NOTICE, to=to)))
+    assert isinstance(exit, Failed)
+    assert exit.error.reason.startswith("it cannot be written as mail: ")
+    assert server.letters == []
 
 
 async def test_one_key_makes_one_message_id() -> None:

@@ -6,7 +6,11 @@ A `Simulation` runs an application again and again; a `Chooser` decides what hap
 from __future__ import annotations
 
 from effect_runtime.testing._broker import Delivery
+from effect_runtime.testing._coverage import Complete, Covered, Tally
+from effect_runtime.testing._deviating import Deviations
+from effect_runtime.testing._explore import explore, replay
 from effect_runtime.testing._faults import Fails, Faults
+from effect_runtime.testing._linear import Explains, Linearizable
 from effect_runtime.testing._process import Client
 from effect_runtime.testing._replay import replayed
 from effect_runtime.testing._simulation import Party, Simulation
@@ -19,10 +23,15 @@ __all__ = [
     "Canonical",
     "Chooser",
     "Client",
+    "Complete",
+    "Covered",
     "Delivery",
+    "Deviations",
+    "Explains",
     "Fails",
     "Faults",
     "Hears",
+    "Linearizable",
     "Party",
     "Plan",
     "Planned",
@@ -30,8 +39,11 @@ __all__ = [
     "Simulation",
     "Site",
     "Step",
+    "Tally",
     "Trace",
     "View",
     "Walk",
+    "explore",
+    "replay",
     "replayed",
 ]

@@ -96,6 +96,8 @@ class Process:
     def boot(self) -> None:
         """Begin a life: a new loop, a new context, the application built anew."""
         life = Incarnation(self.sequencer, self.name)
+        if self.lives:
+            self.sequencer.tell(self.name, MAIN, "restart")
         self.lives.append(life)
         self._present = self._ground(self, life)
         if not self._is_booting:

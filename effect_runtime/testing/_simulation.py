@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final, Protocol, final
@@ -23,6 +24,7 @@ from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
+from effect_runtime.testing._linear import Linearizable
 from effect_runtime.testing._ordered import ordered_scopes
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
@@ -49,7 +51,8 @@ class Simulation:
     they use the production wire of one process. SQLite stores are kept in memory by a `Disk`. `given` runs once,
     undisturbed, and every run starts from what it left in the stores; it must not talk to `parties`, which each run
     resets. `always` must hold after every commit, `at_end` and `eventually` when faults have stopped, every process
-    is up and `horizon` has passed since. `strict` refuses real clocks, chance, threads and sockets inside a run.
+    is up and `horizon` has passed since: what must not have happened, and what must have. A search in which a claim
+    of `sometimes` never holds has failed. `strict` refuses real clocks, chance, threads and sockets inside a run.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Simulation:
         on_crash: OnCrash = "retry",
         always: Sequence[Claim] = (),
         at_end: Sequence[Claim] = (),
+        eventually: Sequence[Claim] = (),
+        sometimes: Sequence[Claim] = (),
+        linearizable: Linearizable | None = None,
         horizon: timedelta = _QUIET,
         start: datetime = NOON,
         strict: bool = True,
@@ -84,6 +90,9 @@ class Simulation:
             on_crash=on_crash,
             always=tuple(always),
             at_end=tuple(at_end),
+            eventually=tuple(eventually),
+            sometimes=tuple(sometimes),
+            linearizable=linearizable,
             horizon=horizon,
             start=start,
             strict=strict,
@@ -118,6 +127,33 @@ class Simulation:
             if first != second:
                 raise Diverged(number, first=first, second=second)
 
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Return who uses the application."""
+        return tuple(client for clients in self._setting.clients.values() for client in clients)
+
+    @property
+    def sometimes(self) -> tuple[str, ...]:
+        """Return the names of what should hold once."""
+        return tuple(claim.__name__ for claim in self._setting.sometimes)
+
+    @property
+    def crashes(self) -> bool:
+        """Tell whether processes crash."""
+        return self._setting.faults.crashes
+
+    def among(self, clients: Sequence[Client], *, on_crash: OnCrash | None = None) -> Simulation:
+        """Return the same world with other clients, or ones that take crashes otherwise.
+
+        Both stand on the same stores, which each run resets: run one at a time.
+        """
+        other = copy(self)
+        other._is_shut_in = False
+        setting = self._setting
+        placed = _placed(clients, setting.processes)
+        other._setting = evolve(setting, clients=placed, on_crash=on_crash or setting.on_crash)
+        return other
+
     @contextmanager
     def shut_in(self) -> Iterator[None]:
         """Shut the real world out. Each run does so; entered around many runs, they share what it costs."""
@@ -150,6 +186,9 @@ class Simulation:
             faults=Faults(),
             always=(),
             at_end=(),
+            eventually=(),
+            sometimes=(),
+            linearizable=None,
         )
         run = _once(setting, Canonical(), self._durable, order="run to block")
         if not run.is_sound:

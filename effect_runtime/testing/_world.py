@@ -26,8 +26,10 @@ from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
 from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._guarded import GuardedStore
+from effect_runtime.testing._history import History, Spoken
 from effect_runtime.testing._host import virtual_host
 from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._linear import Linearizable
 from effect_runtime.testing._process import Client, Ground, OnCrash, Process, Visit
 from effect_runtime.testing._sequencer import Ending, Order, Sequencer
 from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
@@ -82,6 +84,9 @@ class Setting:
     on_crash: OnCrash
     always: Sequence[Claim]
     at_end: Sequence[Claim]
+    eventually: Sequence[Claim]
+    sometimes: Sequence[Claim]
+    linearizable: Linearizable | None
     horizon: timedelta
     start: datetime
     strict: bool
@@ -92,9 +97,10 @@ class Setting:
 class Run:
     """What came of a run. `asked` lists every site with its alternatives, in order; `plan` the deviations taken.
 
-    `broken` names the claims of `always` that did not hold; `troubles` what nobody caught. `ending` tells whether the
-    clients came to an end: "quiet" is a deadlock, "restless" a livelock. `exits` has each client's programs; None is
-    one that was given up.
+    `broken` names the claims that did not hold, `failure` the first that went wrong, and in which way; `troubles` is
+    what nobody caught. `ending` tells whether the clients came to an end: "quiet" is a deadlock, "restless" a
+    livelock. `exits` has each client's programs; None is one that was given up. `reached` names the claims of
+    `sometimes` that held; `unexplained` has the messages for which no order accounts.
     """
 
     plan: Plan
@@ -104,13 +110,16 @@ class Run:
     ending: Ending
     exits: Mapping[str, Sequence[Exit[Any, Any] | None]]
     broken: tuple[str, ...]
+    failure: str | None
     troubles: tuple[BaseException, ...]
     crashes: int
+    reached: tuple[str, ...] = ()
+    unexplained: Sequence[Spoken] = ()
 
     @property
     def is_sound(self) -> bool:
         """Tell whether it ended, every claim held, and nothing was left uncaught."""
-        return self.ending == "done" and not self.broken and not self.troubles
+        return self.failure is None
 
 
 @final
@@ -119,13 +128,15 @@ class World:
 
     def __init__(self, setting: Setting, chooser: Chooser, durable: Mapping[int, Durable], *, order: Order) -> None:
         self.sequencer = Sequencer(chooser, order=order, bound=setting.bound, strict=setting.strict)
-        self._order = order
+        self._order: Order = order
         self._setting = setting
         self._durable = durable
         self._broker = Broker()
         self._healed = False
         self._boundaries: list[Boundaries] = []
-        self._broken: dict[str, None] = {}
+        self._broken: dict[str, str] = {}
+        self._reached: dict[str, None] = {}
+        self._history = History() if setting.linearizable is not None else None
         self._hosts: dict[str, Host] = {}
         self._ways = {binding.name: durable[id(binding.store)] for binding in setting.bindings}
         self._is_shared = _shared(setting)
@@ -161,7 +172,9 @@ class World:
             if sequencer.drive(sequencer.now + self._setting.horizon.total_seconds()) == "restless":
                 ending = "restless"
         self.watch()
-        self._look(self._setting.at_end)
+        self._look("at_end", self._setting.at_end)
+        self._look("eventually", self._setting.eventually)
+        unexplained = self._unexplained()
         return Run(
             plan=sequencer.plan,
             order=self._order,
@@ -170,22 +183,48 @@ class World:
             ending=ending,
             exits={visit.client.name: visit.exits for process in self.processes for visit in process.visits},
             broken=tuple(self._broken),
+            failure=self._failure(ending),
             troubles=tuple(sequencer.troubles),
             crashes=sum(len(process.lives) - 1 for process in self.processes),
+            reached=tuple(self._reached),
+            unexplained=unexplained,
         )
 
     def watch(self) -> None:
-        """Look at what must always hold."""
-        self._look(self._setting.always)
+        """Look at what must always hold, and at what should once."""
+        self._look("always", self._setting.always)
+        for claim in self._setting.sometimes:
+            if claim.__name__ not in self._reached and claim(self):
+                self._reached[claim.__name__] = None
 
-    def _look(self, claims: Sequence[Claim]) -> None:
+    def _look(self, kind: str, claims: Sequence[Claim]) -> None:
         for claim in claims:
             if claim.__name__ not in self._broken and not claim(self):
-                self._broken[claim.__name__] = None
+                self._broken[claim.__name__] = f"{kind}({claim.__name__})"
                 self.sequencer.tell("--", "--", f"{claim.__name__} does not hold")
 
+    def _unexplained(self) -> Sequence[Spoken]:
+        claim = self._setting.linearizable
+        if claim is None or self._history is None:
+            return ()
+        unexplained = claim.unexplained(self._history.spoken)
+        if unexplained:
+            self._broken[claim.title] = claim.title
+        return unexplained
+
+    def _failure(self, ending: Ending) -> str | None:
+        """Name what went wrong. What cannot end breaks claims about the end, too: that it cannot is the cause."""
+        unsafe = next((title for title in self._broken.values() if title.startswith("always")), None)
+        if unsafe is None and ending != "done":
+            return "deadlock" if ending == "quiet" else "livelock"
+        for title in (unsafe, *self._broken.values()):
+            if title is not None:
+                return title
+        return f"uncaught({type(self.sequencer.troubles[0]).__name__})" if self.sequencer.troubles else None
+
     def dispose(self) -> None:
-        """Close what still waits, of every life."""
+        """Close what still waits, of every life. What it says of its end is no part of the run."""
+        self.sequencer.trace = Trace(strict=False)
         for process in self.processes:
             for life in process.lives:
                 life.dispose()
@@ -222,7 +261,7 @@ class World:
             self._hosts[process.name],
             lambda binding: stores.get(id(binding.store)) if binding.name in setting.processes[process.name] else None,
             wire=wire,
-            interceptors=[boundaries.intercept],
+            interceptors=[*([] if self._history is None else [self._history.intercept]), boundaries.intercept],
             elsewhere=setting.elsewhere,
             pace=_SHARED if self._is_shared else _ALONE,
         )

@@ -21,7 +21,8 @@ def simulation_of(case: Case, **options: Any) -> Simulation:
         parties=case.parties,
         hears=[Hears(each.context, each.topic, each.id, each.receive) for each in case.hears],
         always=case.always,
-        at_end=[*case.at_end, *case.eventually],
+        at_end=case.at_end,
+        eventually=case.eventually,
         **options,
     )
 
@@ -33,6 +34,6 @@ def every_fault(case: Case) -> Faults:
         cancels="cancel" in case.needs,
         commits="failure" not in case.excluded,
         messages=True,
-        slow=(timedelta(seconds=1), timedelta(minutes=1)),
+        slow=(timedelta(seconds=1),) if "time" in case.excluded else (timedelta(seconds=1), timedelta(minutes=1)),
         fails=tuple(Fails(each.method, each.failure, each.applied) for each in case.fails),
     )

@@ -1,0 +1,239 @@
+"""Search a simulation for a run that fails: a ladder from the boring run to plans that are drawn.
+
+Each rung is a statement about what was tried: the boring run twice, every crash with clients who retry and who give
+up, every plan with one deviation, with two, and with more while there are few; then plans drawn by chance, until what
+was allowed is spent. What fails is made small and told; what does not is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from random import Random
+from time import perf_counter
+from typing import Final, TypeAlias, final
+
+from attrs import frozen
+
+from effect_runtime.errors import NeverReached, SitesVanished
+from effect_runtime.testing._allowance import Allowance
+from effect_runtime.testing._blob import Blob, Named
+from effect_runtime.testing._coverage import Complete, Coverage, Covered
+from effect_runtime.testing._deviating import Pct, sparse
+from effect_runtime.testing._minimal import Failing, everything, minimised, selected
+from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing._report import counterexample
+from effect_runtime.testing._sequencer import Order
+from effect_runtime.testing._simulation import Simulation
+from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site
+from effect_runtime.testing._world import Run
+
+BUDGET: Final = timedelta(seconds=10)
+"""How long a search goes on unless it is told otherwise."""
+
+_MINIMISING: Final = timedelta(seconds=5)
+_ENUMERATED: Final = 0.6
+"""The part of what is left that enumerating may take, before plans are drawn."""
+
+_FEW: Final = 2_000
+"""Plans of the next size that are tried although nobody asked: a world that ends soon is searched to its end."""
+
+_MOST_DEVIATIONS: Final = 6
+_EVERY: Final = 50
+
+Tail: TypeAlias = Sequence[tuple[Site, Sequence[Alternative]]]
+
+
+@frozen
+class _Seed:
+    """A plan that was tried, and the sites that came up after its last deviation: what larger plans grow from."""
+
+    plan: Plan
+    tail: Tail
+    mode: OnCrash
+    has_crashed: bool
+
+
+def explore(
+    simulation: Simulation,
+    *,
+    budget: timedelta = BUDGET,
+    runs: int | None = None,
+    deviations: int = 2,
+    seed: int = 0,
+    clock: Callable[[], float] = perf_counter,
+) -> Covered | Complete:
+    """Search for a run in which something fails, and return what was tried when none does.
+
+    It ends when `budget` has passed on `clock`, after `runs`, or when every plan there is was tried: `Complete`. Every
+    plan with up to `deviations` departures from the boring run is tried, as far as that allows; `seed` decides their
+    order and what is drawn after them. Raises `errors.Counterexample` with the smallest failing run and a blob to
+    repeat it, `errors.Diverged` when two runs of one plan differ, `errors.NeverReached` when a claim of `sometimes`
+    held in no run.
+    """
+    allowance = Allowance(clock, clock() + budget.total_seconds(), runs)
+    search = Search(simulation, allowance, deviations=deviations, seed=seed)
+    for failing in search.climb():
+        raise search.reported(failing)
+    search.finish()
+    return search.coverage.complete if search.is_complete else search.coverage.covered
+
+
+def replay(simulation: Simulation, blob: str) -> Run:
+    """Repeat the run that a report's blob describes, and return it when it is sound now.
+
+    Raises `errors.Counterexample` when it still fails, `errors.SitesVanished` with what does not come up any more, and
+    `errors.BlobUnreadable`.
+    """
+    told = Blob.of(blob)
+    here = {client.name: len(client.programs) for client in simulation.clients}
+    gone = [
+        f"program {number} of client {name}"
+        for name, numbers in told.programs
+        for number in numbers
+        if number >= here.get(name, 0)
+    ]
+    if gone:
+        raise SitesVanished(gone)
+    world = selected(simulation, told.programs, on_crash=told.on_crash)
+    chooser = Named(told.deviations)
+    run = world.run(chooser, order=told.order)
+    if run.failure is not None:
+        failing = Failing(
+            simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
+        )
+        raise counterexample(failing, covered="repeated from its blob")
+    if chooser.missed:
+        raise SitesVanished([str(site) for site in chooser.missed])
+    return run
+
+
+@final
+class Search:
+    """A search while it goes on. `tried` counts the runs before a failure, `coverage` what they were."""
+
+    def __init__(self, simulation: Simulation, allowance: Allowance, *, deviations: int, seed: int) -> None:
+        self.coverage = Coverage()
+        self.is_complete = False
+        self.tried = 0
+        self._simulation = simulation
+        self._allowance = allowance
+        self._deviations = deviations
+        self._random = Random(seed)
+        self._modes: tuple[OnCrash, ...] = ("retry", "abandon") if simulation.crashes else ("retry",)
+        self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode) for mode in self._modes}
+        self._order: Order = "run to block"
+        self._root = _Seed({}, (), "retry", False)
+
+    def climb(self) -> Iterator[Failing]:
+        """Yield runs that fail; stop asking for more at any time."""
+        yield from self._boring()
+        yield from self._enumerated(self._allowance.share(_ENUMERATED))
+        if not self.is_complete:
+            yield from self._drawn()
+
+    def finish(self) -> None:
+        """Raise if something that should have held once never did."""
+        missing = [name for name in self._simulation.sometimes if name not in self.coverage.reached]
+        if missing:
+            raise NeverReached(missing, covered=str(self.coverage.covered))
+
+    def reported(self, failing: Failing) -> Exception:
+        """Make a failing run small, and return the error that tells of it."""
+        found = self.coverage.covered
+        covered = f"found by plan {self.tried:,}, {found.distinct:,} distinct outcomes; passed before: {found.within}"
+        return counterexample(self.minimal(failing), covered=covered)
+
+    def minimal(self, failing: Failing) -> Failing:
+        """Return the smallest run that fails in the same way."""
+        clock = self._allowance.clock
+        return minimised(self._simulation, failing, Allowance(clock, clock() + _MINIMISING.total_seconds()))
+
+    def _boring(self) -> Iterator[Failing]:
+        """Run undisturbed, twice in each order: first come, first served is another way to be boring."""
+        for order in ("first come", "run to block"):
+            self._order = order
+            run = self._run(Canonical(), "retry", self._allowance)
+            yield from self._failing(run, "retry")
+            self._worlds["retry"].confirm(run)
+            self._root = _Seed({}, run.asked, "retry", False)
+
+    def _enumerated(self, allowance: Allowance) -> Iterator[Failing]:
+        """Try all plans with one deviation, crashes first; then two; and more as long as there are few of them."""
+        level, size, seen = [self._root], 1, set[tuple[str, int]]()
+        while level:
+            if size > self._deviations and sum(len(titles) - 1 for seed in level for _, titles in seed.tail) > _FEW:
+                return
+            grown: list[_Seed] = []
+            for seed, site, index, title in self._larger(level):
+                is_crash = title.startswith("crash")
+                # Who has crashed once takes the next one alike; the first is tried with those who begin again and
+                # with those who give up, for each hides what the other shows.
+                for mode in self._modes if is_crash and not seed.has_crashed else (seed.mode,):
+                    if allowance.is_spent:
+                        return
+                    run = self._run(Planned({**seed.plan, site: index}), mode, allowance)
+                    yield from self._failing(run, mode)
+                    found = _Seed(run.plan, _after(run, site), mode, seed.has_crashed or is_crash)
+                    mark = run.trace.outcome, hash((mode, tuple(each for each, _ in found.tail)))
+                    if mark not in seen:  # a plan that comes to the same grows to the same
+                        seen.add(mark)
+                        grown.append(found)
+            self.coverage.deviations = size
+            level, size = grown, size + 1
+        self.is_complete = True
+
+    def _drawn(self) -> Iterator[Failing]:
+        """Draw plans until the allowance is spent: one half sparse, one half by priorities of fibers."""
+        while not self._allowance.is_spent:
+            seed = self._random.randrange(1 << 32)
+            mode = self._modes[self.tried // 2 % len(self._modes)]
+            chooser: Chooser
+            if self.tried % 2:
+                chooser = sparse(seed, length=len(self._root.tail), most=_MOST_DEVIATIONS)
+            else:
+                chooser = Pct(seed, length=len(self._root.tail), depth=1 + seed % 3)
+            run = self._run(chooser, mode, self._allowance, drawn=True)
+            if not self.tried % _EVERY:
+                self._worlds[mode].confirm(run)
+            yield from self._failing(run, mode)
+
+    def _run(self, chooser: Chooser, mode: OnCrash, allowance: Allowance, *, drawn: bool = False) -> Run:
+        allowance.spend()
+        self.tried += 1
+        run = self._worlds[mode].run(chooser, order=self._order)
+        self.coverage.add(run, drawn=drawn)
+        return run
+
+    def _failing(self, run: Run, mode: OnCrash) -> Iterator[Failing]:
+        if run.failure is not None:
+            yield Failing(
+                simulation=self._worlds[mode],
+                run=run,
+                on_crash=mode,
+                order=self._order,
+                selection=everything(self._simulation),
+                least=len(run.plan) <= self.coverage.deviations + 1,
+            )
+
+    def _larger(self, level: Sequence[_Seed]) -> list[tuple[_Seed, Site, int, Alternative]]:
+        """Return what each plan of a level can grow by: crashes first, and otherwise in any order."""
+        grown = [
+            (seed, site, index, title)
+            for seed in level
+            for site, titles in seed.tail
+            for index, title in enumerate(titles)
+            if index
+        ]
+        self._random.shuffle(grown)
+        if not level[0].plan:
+            grown.sort(key=lambda each: not each[3].startswith("crash"))
+        return grown
+
+
+def _after(run: Run, site: Site) -> Tail:
+    """Return what a run was asked after a site."""
+    for number, (asked, _) in enumerate(run.asked):
+        if asked == site:
+            return run.asked[number + 1 :]
+    return ()

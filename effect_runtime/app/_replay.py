@@ -13,25 +13,16 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from effect_runtime.app._addressee import addressee_of
 from effect_runtime.app._app import App
 from effect_runtime.app._live import opened
 from effect_runtime.app._plan import Plan
 from effect_runtime.app._script import Script
 from effect_runtime.app._stand_ins import Absent, CountedEntropy, StandingTime, WatchedStore
-from effect_runtime.dispatch import Context, Diagnostic, Subscription, Transaction, import_modules
+from effect_runtime.dispatch import Context, Diagnostic, Transaction, import_modules
 from effect_runtime.effect import Died, Failed
 from effect_runtime.errors import NothingToReplay, UnhandledFailure, raise_faults
-from effect_runtime.integration import (
-    Envelope,
-    EventRegistry,
-    FieldErrors,
-    Message,
-    decode_event,
-    decode_message,
-    event_identity,
-    structure_all,
-    uncovered,
-)
+from effect_runtime.integration import Envelope, Message, decode_message
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import RecordedAttempt, RecordingInterpreter, decoded_recording
 
@@ -75,9 +66,11 @@ class Replay:
         not recorded, whatever it makes of that.
         """
         raise_faults(f"context {context.name!r}", tuple(import_modules(context)))
-        subscription = self._subscription(context)
+        addressee = addressee_of(context, self.destination)
+        if addressee is None:
+            raise NothingToReplay(self.destination, context=context.name)
         try:
-            event = _event(self.envelope, subscription)
+            message = addressee.read(self.envelope)
         except Exception as unreadable:
             return unreadable
         if self.attempt is None:
@@ -85,22 +78,16 @@ class Replay:
         script, store = Script(self.attempt, answers), WatchedStore()
         plan = self._plan(context, make, script, store, resources)
         async with opened(plan, relay=False, consumers=False, agenda=False) as live:
-            exit = await live.dispatcher.deliver(subscription, event, self.envelope, admit=_admit)
+            exit = await addressee.give(live.dispatcher, message, self.envelope)
         if script.trouble is not None:
             raise script.trouble
         match exit:
             case Died(Exception() as defect):
                 return defect
-            case Failed(error) if not _is_ignored(subscription, event, error):
+            case Failed(error) if addressee.verdict(message, error) != "ignore":
                 return _unhandled(error, store)
             case _:
                 return None
-
-    def _subscription(self, context: Context[Any, Any]) -> Subscription[Any]:
-        for subscription in context.subscriptions:
-            if subscription.id == self.destination:
-                return subscription
-        raise NothingToReplay(self.destination, context=context.name)
 
     def _plan(
         self,
@@ -136,30 +123,9 @@ class _Making:
         return self.make(transaction, Absent() if self.resources is None else self.resources)
 
 
-def _event(envelope: Envelope, subscription: Subscription[Any]) -> Any:
-    """Read the event; where secrets are covered, blanks of their types stand for them."""
-    registry = EventRegistry((subscription.topic,))
-    kind = registry.event(envelope.type)
-    if kind is None or event_identity(kind).version != envelope.version:
-        return decode_event(envelope, registry)
-    event = structure_all(kind, uncovered(json.loads(envelope.data), kind))
-    if isinstance(event, FieldErrors):
-        return decode_event(envelope, registry)  # which says what is wrong with it
-    return event
-
-
-def _is_ignored(subscription: Subscription[Any], event: Any, error: object) -> bool:
-    handler = subscription.handler_of(type(event))
-    return handler is not None and handler.verdict(error) == "ignore"
-
-
 def _unhandled(error: object, store: WatchedStore) -> UnhandledFailure:
     failure, signal = UnhandledFailure(error), store.failure
     return failure if signal is None else failure.with_traceback(signal.__traceback__)
-
-
-async def _admit(unit: Any) -> bool:
-    return True
 
 
 def _silent(diagnostic: Diagnostic) -> None:

@@ -12,21 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from effect_runtime.dispatch import Binding, Subscription
+from effect_runtime.app._addressee import Addressee, addressee_of
+from effect_runtime.dispatch import Binding
 from effect_runtime.errors import BadEnvelope, DeadLetterNotReproducible, UndecodableMessage
-from effect_runtime.integration import (
-    Envelope,
-    EventRegistry,
-    Message,
-    Secrets,
-    decode_event,
-    decode_message,
-    encode_fields,
-    encode_message,
-    event_identity,
-)
+from effect_runtime.integration import Envelope, Message, Secrets, decode_message, encode_message
 from effect_runtime.outbox import SHOWN, DeadLetter, decoded_recording
 
 _TEXT: Final = '''"""Dead letter {id}: {type} {event} for {destination}.
@@ -68,11 +59,11 @@ class Reference:
 
 @frozen
 class Reproduction:
-    """A dead letter of a subscription with the context that handles it."""
+    """A dead letter, the context that it belongs to, and what took it there."""
 
     letter: DeadLetter
     binding: Binding
-    subscription: Subscription[Any]
+    addressee: Addressee
     secrets: Secrets
     envelope: Envelope = field(init=False)
 
@@ -81,8 +72,11 @@ class Reproduction:
         try:
             return decode_message(Message(self.letter.body))
         except BadEnvelope as error:
-            reason = f"its bytes are no event ({error.attribute} {error.problem})"
-            fix = "Mend whoever sent it, then discard the letter."
+            if self.letter.side == "agenda":
+                reason, fix = "its queue is volatile and kept no message", "Give the queue durable=True."
+            else:
+                reason = f"its bytes are no event ({error.attribute} {error.problem})"
+                fix = "Mend whoever sent it, then discard the letter."
             raise DeadLetterNotReproducible(self.letter.id, reason=reason, fix=fix) from error
 
     def text(self) -> str:
@@ -106,10 +100,11 @@ class Reproduction:
         )
 
     def _name(self) -> str:
-        event = EventRegistry((self.subscription.topic,)).event(self.envelope.type)
-        handler = None if event is None else self.subscription.handler_of(event)
-        title = self.letter.destination if handler is None else handler.name
-        return re.sub(r"\W+", "_", f"{title}_{self.letter.id[-8:]}", flags=re.ASCII)
+        try:
+            name = self.addressee.name(self.addressee.decode(self.envelope))
+        except UndecodableMessage:
+            name = self.letter.destination
+        return re.sub(r"\W+", "_", f"{name}_{self.letter.id[-8:]}", flags=re.ASCII)
 
     def _context(self) -> Reference:
         context = self.binding.context
@@ -133,7 +128,7 @@ class Reproduction:
     def _letter(self) -> str:
         """Spell what a replay needs, one operation a line."""
         letter = self.letter
-        envelope = json.loads(encode_message(self._shown_envelope()).body)
+        envelope = json.loads(encode_message(self.addressee.shown(self.envelope, self.secrets)).body)
         head = {"destination": letter.destination, "at": letter.at.isoformat(), "envelope": envelope}
         lines = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
         if letter.recording is None:
@@ -143,22 +138,6 @@ class Reproduction:
         spelled = ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in operations)
         rest = json.dumps(recording)[1:-1]
         return f'{lines},\n "recording": {{{rest}, "operations": [\n  {spelled}\n ]}}\n}}'
-
-    def _shown_envelope(self) -> Envelope:
-        """Return the envelope with secrets covered, in the current version of its event where that can be read."""
-        registry = EventRegistry((self.subscription.topic,))
-        kind = registry.event(self.envelope.type)
-        if kind is None:
-            return self.envelope
-        try:
-            event = decode_event(self.envelope, registry)
-        except UndecodableMessage:  # covered by the names of its fields, as far as they are still the same
-            form = self.secrets.covered(json.loads(self.envelope.data), kind)
-            return evolve(self.envelope, data=json.dumps(form, ensure_ascii=False).encode())
-        identity = event_identity(kind)
-        form = self.secrets.covered(json.loads(encode_fields(event)), kind)
-        payload = json.dumps(form, ensure_ascii=False).encode()
-        return evolve(self.envelope, type=identity.name, version=identity.version, data=payload)
 
     def _missing(self) -> Iterator[str]:
         """Say which answers nobody kept, and how to give them."""
@@ -184,16 +163,12 @@ def reproduction(letter: DeadLetter, bindings: Sequence[Binding], secrets: Secre
         reason = f"the relay gave it up before {letter.destination!r} had it ({letter.cause})"
         fix = "Mend the destination or the message's size, then replay it."
         raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
-    if letter.side == "agenda":
-        reason = f"only a subscription's attempts can be repeated as tests, and {letter.destination!r} is on the agenda"
-        fix = "Read its cause, history and recording; mend the handler, then replay it."
-        raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
     for binding in bindings:
-        for subscription in binding.context.subscriptions:
-            if subscription.id == letter.destination:
-                return Reproduction(letter, binding, subscription, secrets)
+        addressee = addressee_of(binding.context, letter.destination)
+        if addressee is not None:
+            return Reproduction(letter, binding, addressee, secrets)
     reason = f"nothing in this application is called {letter.destination!r}"
-    fix = "Reproduce it in the application that has that subscription, or discard it if it is gone for good."
+    fix = "Reproduce it in the application that handles it, or discard it if it is gone for good."
     raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
 
 

@@ -20,10 +20,17 @@ from effect_runtime.errors import (
     RecordingDiverged,
     Undecodable,
 )
-from effect_runtime.events import Events
-from effect_runtime.integration import COVER, Outbox, Secrets, structure_value, uncovered
+from effect_runtime.integration import COVER, Secrets, structure_value, uncovered
 from effect_runtime.interpreter import Perform, stub
-from effect_runtime.outbox import SHOWN, RecordedAttempt, RecordedOperation, face_of, spelled, written_arguments
+from effect_runtime.outbox import (
+    COLLECTORS,
+    SHOWN,
+    RecordedAttempt,
+    RecordedOperation,
+    face_of,
+    spelled,
+    written_arguments,
+)
 
 _OPEN: Final = Secrets()
 
@@ -49,7 +56,7 @@ class Script:
         given = stub(self._answers)(perform)
 
         async def answered(operation: Operation, runtime: Any) -> Any:
-            if isinstance(operation, Call) or isinstance(operation.service, Events | Outbox):
+            if isinstance(operation, Call) or isinstance(operation.service, COLLECTORS):
                 return await perform(operation, runtime)
             self._performed += 1
             is_given = any(operation.answers_to(key, runtime) for key in self._answers)

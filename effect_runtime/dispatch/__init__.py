@@ -12,6 +12,7 @@ from effect_runtime.dispatch._context import Context as Context
 from effect_runtime.dispatch._dispatcher import Dispatcher
 from effect_runtime.dispatch._due import Due, DueId, HasDue, cancel_due, reschedule_due, send_later
 from effect_runtime.dispatch._due import no_due as no_due
+from effect_runtime.dispatch._due_commands import DueCommands as DueCommands
 from effect_runtime.dispatch._enqueue import enqueue, enqueue_and_wait
 from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Policy, Query, Validator

@@ -47,6 +47,7 @@ from effect_runtime.outbox._ports import (
 )
 from effect_runtime.outbox._pump import Pace
 from effect_runtime.outbox._reaction import React, Taker
+from effect_runtime.outbox._recording import COLLECTORS as COLLECTORS
 from effect_runtime.outbox._recording import SHOWN as SHOWN
 from effect_runtime.outbox._recording import RecordedAttempt, RecordedOperation, decoded_recording
 from effect_runtime.outbox._recording import face_of as face_of

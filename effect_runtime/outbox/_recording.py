@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_typ
 from attrs import field, frozen
 from returns.result import Result
 
+from effect_runtime.dispatch import DueCommands
 from effect_runtime.effect import Call, Failed, Kind, Operation, Succeeded
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox, Secrets, encode_value, shown_value
@@ -30,6 +31,9 @@ LARGEST_RECORDING: Final = 256 * 1024
 
 LARGEST_VALUE: Final = 16 * 1024
 """Bytes of one argument or answer that are kept; a larger one is shown by its beginning and end."""
+
+COLLECTORS: Final = (Events, Outbox, DueCommands)
+"""Services of the unit of work itself: what they are given is a consequence, and a replay lets it happen again."""
 
 Ending: TypeAlias = Literal["succeeded", "failed", "died", "unfinished"]
 
@@ -53,8 +57,8 @@ class Face:
 class RecordedOperation:
     """One operation as a dead letter keeps it: `arguments` and `value` are JSON forms.
 
-    `collecting`: `emit` and `publish`. Operations of one `branch` followed one another. `value` is the answer, the
-    failure, or what is kept of a defect.
+    `collecting`: `emit`, `publish`, `send_later` and their kin. Operations of one `branch` followed one another.
+    `value` is the answer, the failure, or what is kept of a defect.
     """
 
     place: str
@@ -148,7 +152,7 @@ def _written(entry: Performed, secrets: Secrets) -> dict[str, Any]:
         value = {SHOWN: f"<not shown: {type(error).__name__}>"}
     return {
         "place": place,
-        "kind": "collecting" if isinstance(operation.service, Events | Outbox) else operation.kind,
+        "kind": "collecting" if isinstance(operation.service, COLLECTORS) else operation.kind,
         "branch": entry.branch,
         "arguments": arguments,
         "ending": ending,

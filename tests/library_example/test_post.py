@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.header import decode_header, make_header
+from pathlib import Path
 
 import anyio
 import pytest
 from attrs import evolve
 
-from effect_runtime import Failed, Succeeded, run_exit
+from effect_runtime import Failed, Principal, Succeeded, run_exit
 from effect_runtime.effect import Died
+from library_example.app import library
+from library_example.catalog.domain import Isbn
+from library_example.catalog.handlers import AddBook, ChangeCopies, add_book, change_copies
+from library_example.contracts import AuthorId
 from library_example.lending.domain import Notice, Undeliverable
+from library_example.lending.handlers import PlaceHold, RegisterPatron, place_hold, register_patron
 from library_example.lending.post import SmtpServer
 from tests.library_example.mail import MailServer, mail_server
 
@@ -111,3 +117,24 @@ async def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
         exit = await run_exit(silent("key").send(NOTICE))
     assert isinstance(exit, Died)
     assert isinstance(exit.exception, ConnectionError)
+
+
+async def test_the_library_sends_mail_with_no_transaction_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From a hold to a letter at the server; an external call inside a transaction would have been warned of."""
+    async with mail_server() as server:
+        app = library(tmp_path, post=post(server))
+        async with app.running():
+            staff = Principal("desk", roles=frozenset({"staff"}))
+            added = AddBook(title="Dune", isbn=Isbn("9780441172719"), author=AuthorId("frank-herbert"), copies=0)
+            book = await app.run(add_book(added), principal=staff)
+            await app.settled()
+            ann = await app.run(register_patron(RegisterPatron("Ann", "ann@example.org")))
+            await app.run(place_hold(PlaceHold(ann, book)))
+            await app.run(change_copies(ChangeCopies(book, 1)), principal=staff)
+            await app.settled()
+    assert [(letter["To"], letter["Subject"]) for letter in server.letters] == [
+        ("ann@example.org", "The book you waited for")
+    ]
+    assert caplog.messages == []

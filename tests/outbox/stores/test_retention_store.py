@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from anyio import create_task_group
 from attrs import evolve
 
 from effect_runtime.dispatch import AgendaItem, Ledger
@@ -32,6 +34,8 @@ from tests.outbox.stores.world import (
     ids,
     publish,
     refused,
+    sqlite_store,
+    still_host,
     waiting,
 )
 
@@ -244,6 +248,22 @@ async def test_a_step_is_bounded_and_all_steps_together_find_everything(store: A
             await unit.inbox.settled(address(f"e-{number}", number), "applied")
         await unit.commit(NOTHING)
     assert await purge(store, Kept.INBOX, limit=limit) == 7
+
+
+async def test_two_processes_may_forget_at_the_same_time(tmp_path: Path) -> None:
+    """RetentionStore 2: what one has removed the other does not find; together they count each row once."""
+    one, two = sqlite_store(tmp_path), sqlite_store(tmp_path)
+    async with one.opened(still_host()) as first, two.opened(still_host()) as second:
+        await publish(first, *(an_event(f"e-{number}") for number in range(40)))
+        removed: list[int] = []
+
+        async def forget(store: OpenSqlite, limit: int) -> None:
+            removed.append(await purge(store, Kept.EVENTS, limit=limit))
+
+        async with create_task_group() as group:
+            group.start_soon(forget, first, 3)
+            group.start_soon(forget, second, 4)
+        assert sum(removed) == 40
 
 
 async def test_nothing_is_written_when_there_is_nothing_to_remove(store: AnyStore) -> None:

@@ -51,7 +51,8 @@ class DeadLetters:
         """Try a dead letter again, with all its attempts before it.
 
         A letter that blocks its key is the head of it, and its successors follow in order once it is done. One whose
-        key went on is replayed out of order, and marked so. Raises `errors.DeadLetterClosed` if it is not open.
+        key went on is replayed out of order, and marked so. Raises `errors.DeadLetterClosed` if it is not open, and
+        `errors.DeadLetterNotReplayable` for a letter of a volatile queue, which holds no message.
         """
         await self._close(id, "replayed")
 

@@ -45,8 +45,10 @@ def judge(
 def _wrong_fields(
     handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], answer: object
 ) -> tuple[FieldError, ...]:
-    wrong = tuple(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else (answer,)
-    if all(isinstance(each, FieldError) for each in wrong):
+    answered: Iterable[object] = answer if isinstance(answer, Iterable) and not isinstance(answer, str) else (answer,)
+    found = tuple(answered)
+    wrong = tuple(each for each in found if isinstance(each, FieldError))
+    if len(wrong) == len(found):
         return wrong
     raise ValidatorUndecided(handler.title, answer)
 

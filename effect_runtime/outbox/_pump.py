@@ -62,8 +62,9 @@ class Pace:
     """How wide and how eagerly a pump works. `drain` bounds the way out, `settle` each recording of outcomes.
 
     `busy_poll` and `idle_poll` bound how long another process's commit stays unnoticed: soon after the last commit, and
-    after a while of silence. What commits in this process is never waited for. `alone`: no other process commits to
-    the store, so nothing is polled for.
+    after a while of silence. What commits in this process is never waited for. `nap` bounds how long it rests before
+    what is due later, so that a clock that was set forward, or a machine that slept, is noticed. `alone`: no other
+    process commits to the store and the clock is never set, so nothing is polled for.
     """
 
     window: int = 64
@@ -71,6 +72,7 @@ class Pace:
     idle_poll: timedelta = timedelta(milliseconds=10)
     drain: timedelta = timedelta(seconds=10)
     settle: timedelta = timedelta(seconds=5)
+    nap: timedelta = timedelta(seconds=30)
     alone: bool = False
 
 
@@ -231,8 +233,15 @@ class Pump(Generic[T]):
             return
         if due_in is None:
             await self._bell.after(rings)
-        else:  # never less than a busy poll: what is due and not ours to claim must not spin
-            await self._rung(rings, max(due_in, self._pace.busy_poll.total_seconds()))
+        else:
+            await self._rung(rings, self._nap(due_in))
+
+    def _nap(self, due_in: float) -> float:
+        """Return how long to rest before what is due in so many seconds of the store's clock."""
+        # The clock that sleeps are measured on is another one: it stands still while a machine is suspended.
+        longest = due_in if self._pace.alone else min(due_in, self._pace.nap.total_seconds())
+        # Never less than a busy poll: what is due and not ours to claim must not spin.
+        return max(longest, self._pace.busy_poll.total_seconds())
 
     async def _rung(self, rings: int, seconds: float) -> None:
         async with create_task_group() as group:

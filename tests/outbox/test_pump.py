@@ -209,3 +209,21 @@ async def test_a_pump_outlives_work_that_meets_a_cancelled_future() -> None:
         wake.ring()
         await until(time, lambda: heap.recorded[2:] == [4])
     assert heap.given_back == [2]
+
+
+@pytest.mark.parametrize(("alone", "asked"), [(False, 120), (True, 1)])
+async def test_a_pump_looks_at_the_clock_now_and_then_before_what_is_due_later(alone: bool, asked: int) -> None:
+    """A machine that slept finds its due work within a nap; a process that owns its time need not look."""
+    host, time = turned_host()
+    looks: list[float] = []
+
+    class Later(Heap):
+        async def due_in(self) -> float | None:
+            looks.append(time.elapsed)
+            return 3600.0 - time.elapsed
+
+    pump: Pump[int] = Pump(Later(), host=host, pace=Pace(alone=alone), wake=Wake())
+    async with pump.running():
+        await until(time, lambda: time.elapsed >= 3600.0)
+        await until(time, lambda: len(looks) >= 2)
+    assert len([look for look in looks if look < 3600.0]) == asked

@@ -86,6 +86,7 @@ class Attempts:
     async def carry_out(self) -> Any:
         """Return the job's value once it is durable, or raise its failure, its defect, or `CommandNotDone`."""
         job = self.job
+        self.started = job.home.host.time.monotonic()
         while True:
             try:
                 return await self._once()
@@ -228,13 +229,9 @@ class Attempts:
         if not self._may_repeat():
             return None
         host = self.job.home.host
-        now = host.time.monotonic()
-        if self.number == 0:
-            self.started = now
+        elapsed = timedelta(seconds=host.time.monotonic() - self.started)
         self.number += 1
-        return self.job.home.binding.conflicts.decide(
-            self.number, elapsed=timedelta(seconds=now - self.started), chance=host.entropy.random()
-        )
+        return self.job.home.binding.conflicts.decide(self.number, elapsed=elapsed, chance=host.entropy.random())
 
     def _reason(self, error: StoreConflict | TransactionLost) -> str:
         if self._may_repeat():

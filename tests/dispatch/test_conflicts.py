@@ -43,6 +43,16 @@ async def test_conflicts_end_with_their_schedule(bench: Bench) -> None:
         assert await bench.rows() == {}
 
 
+async def test_the_deadline_of_a_schedule_counts_from_the_first_try(bench: Bench) -> None:
+    """Not from the first conflict: no further try begins when the first has used the time up."""
+    notes = bench.context()
+    keep = keeper(notes)
+    bench.store.on("commit", busy)
+    async with bench.running(notes, conflicts=Schedule().within(timedelta(0))) as app:
+        assert await app.run_exit(keep(Keep("a"))) == Failed(Conflict("another unit was first"))
+        assert bench.store.log == ["unit", "begin", "commit"]
+
+
 async def test_a_conflict_at_a_statement_is_one_even_when_the_body_hides_it(bench: Bench) -> None:
     """Whatever the program makes of the exception, its unit runs again."""
     notes = bench.context()

@@ -59,8 +59,10 @@ async def _react(unit: Unit, event: Any, reaction: Reaction) -> None:
 
 def note(defect: BaseException, text: str) -> None:
     """Add a note to an exception, once."""
-    if text not in getattr(defect, "__notes__", ()):
-        defect.add_note(text)
+    notes = getattr(defect, "__notes__", ())
+    if text not in notes:
+        # Not by `add_note`: the class of an exception may forbid it, as a frozen dataclass does.
+        BaseException.__setattr__(defect, "__notes__", [*notes, text])
 
 
 def refuse_stranger(home: Home, event: type) -> None:

@@ -148,8 +148,8 @@ class Unit:
         self.running = operation
         try:
             value = await operation.method.function(*operation.call, **operation.kwargs)
-        except Exception:
-            self.running = None
+        except BaseException:
+            self._forget_running()
             raise
         self.running = None
         return value
@@ -208,11 +208,16 @@ class Unit:
             return value
         except (StoreConflict, TransactionLost, StoreDown) as error:
             await self._abandon(error)
-        except Exception:
-            self.running = None
+        except BaseException:
+            self._forget_running()
             raise
         finally:
             self.turn.leave()
+
+    def _forget_running(self) -> None:
+        # Cut off by the unit's own deadline, it is what the caller is told of; by a timeout inside, it is over.
+        if not self.scope.cancel_called:
+            self.running = None
 
     async def _settle(self) -> None:
         """Bring the transaction to where the program is: open, claimed, one savepoint for each level."""

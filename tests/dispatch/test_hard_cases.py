@@ -20,6 +20,15 @@ pytestmark = pytest.mark.anyio
 soon = timedelta(milliseconds=30)
 
 
+class Sealed(Exception):
+    """An exception of which nothing but the traceback can be set, as frozen classes see to."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "__traceback__":
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
 class Radio:
     """A service that breaks."""
 
@@ -65,6 +74,35 @@ async def test_an_operation_that_broke_is_not_named_as_the_one_that_took_too_lon
     async with bench.running(notes, deadline=soon) as app:
         assert await app.run_exit(dream(Keep("a"))) == Failed(DeadlineExceeded(None, soon))
         assert await bench.rows() == {}
+
+
+async def test_an_operation_that_timed_out_is_not_named_as_the_one_that_took_too_long(bench: Bench) -> None:
+    """A timeout inside the body ended it; at the deadline it was the handler's own code that ran."""
+    notes = bench.context()
+
+    @notes.command(access="public")
+    def doze(command: Keep) -> Writing[None]:
+        rt = yield from notes.runtime
+        yield from attempt(timeout(rt.clock.sleep(timedelta(days=1)), timedelta(0)))
+        yield from from_async(anyio.sleep_forever)
+
+    async with bench.running(notes, deadline=soon) as app:
+        assert await app.run_exit(doze(Keep("a"))) == Failed(DeadlineExceeded(None, soon))
+
+
+async def test_a_defect_that_takes_no_notes_reaches_the_caller_as_itself(bench: Bench) -> None:
+    """Naming the handler must not put another exception in its place."""
+    notes = bench.context()
+    bug = Sealed()
+
+    @notes.command(access="public")
+    def keep(command: Keep) -> Writing[int]:
+        yield from succeed(None)
+        raise bug
+
+    async with bench.running(notes) as app:
+        assert await app.run_exit(keep(Keep("a"))) == Died(bug)
+    assert bug.__notes__ == ["in notes.keep"]
 
 
 async def test_a_unit_that_nothing_could_interrupt_is_rolled_back_past_its_deadline(bench: Bench) -> None:

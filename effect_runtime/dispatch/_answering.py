@@ -50,7 +50,7 @@ async def answer_command(
         if admit is not None and (job is None or job.is_recalled):
             await _admitted(home, admit)
     except (Exception, Raised):
-        await refusals.audited()
+        await refusals.audited(entry.handler.title)
         raise
     await refusals.audited_beside(entry.handler.title)
     return value, job

@@ -77,9 +77,10 @@ class Dispatcher:
 
     async def refuse(self, handler: object, context: MessageContext, refusal: Refused) -> None:
         """Audit a refusal that a door made before the message could be dispatched."""
-        refusals = Refusals(self.homes[getattr(handler, "context", "")], context)
-        refusals.add(getattr(handler, "name", ""), refusal)
-        await refusals.audited()
+        home = self.homes[getattr(handler, "context", "")]
+        refusals, name = Refusals(home, context), getattr(handler, "name", "")
+        refusals.add(name, refusal)
+        await refusals.audited(f"{home.name}.{name}")
 
     async def _command(self, home: Home, entry: Entry, message: Any, request: MessageContext) -> Any:
         self._refuse_inside(home, entry)

@@ -31,13 +31,13 @@ class Reading:
             async with self._home.store.reading() as session:
                 value = await self._ask(self._entry, message, self._home.reading(session), nested=False)
         except Raised:
-            await self._refusals.audited()
+            await self._refusals.audited(self._entry.handler.title)
             raise
         except StoreDown as error:
             reason = StoreUnavailable(error.store, error.reason)
             raise CommandNotDone(self._entry.handler.title, reason) from error
         except Exception:
-            await self._refusals.audited()
+            await self._refusals.audited(self._entry.handler.title)
             raise
         await self._refusals.audited_beside(self._entry.handler.title)
         return value

@@ -60,12 +60,12 @@ class Refusals:
             self.add(entry.handler.name, refusal)
             raise Raised(refusal)
 
-    async def audited(self) -> None:
+    async def audited(self, title: str) -> None:
         """Write the refusals of a message that was not done; raises `CommandNotDone` if the store is in trouble."""
         try:
             await self._write()
         except (StoreDown, StoreConflict, TransactionLost) as error:
-            raise CommandNotDone(self._home.name, StoreUnavailable(error.store, error.reason)) from error
+            raise CommandNotDone(title, StoreUnavailable(error.store, error.reason)) from error
 
     async def audited_beside(self, title: str) -> None:
         """Write the refusals that a message survived: it is committed, so trouble here must not look like its own."""

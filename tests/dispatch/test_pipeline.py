@@ -11,7 +11,7 @@ import pytest
 from effect_runtime import Eff, Failed, Forbidden, Invalid, Principal, Succeeded, attempt, do, publish
 from effect_runtime.dispatch import StoreUnavailable, anonymous
 from effect_runtime.effect import Call, Died, Operation
-from effect_runtime.errors import ContextUnknown, StoreDown
+from effect_runtime.errors import CommandNotDone, ContextUnknown, StoreDown, UnhandledFailure
 from effect_runtime.integration import FieldError
 from effect_runtime.interpreter import Perform
 from tests.dispatch.world import All, Bench, Keep, NoteKept, NotesRuntime, Other, Reading, Writing, keeper
@@ -292,6 +292,23 @@ async def test_a_refusal_that_cannot_be_audited_is_no_refusal(bench: Bench) -> N
     bench.store.on("audit", StoreDown("notes", reason="the disk is gone"))
     async with bench.running(notes) as app:
         assert await app.run_exit(keep(Keep("a"))) == Failed(StoreUnavailable("notes", "the disk is gone"))
+
+
+async def test_a_refusal_that_cannot_be_audited_names_its_handler(bench: Bench) -> None:
+    """What was not done is the command, not its context."""
+    notes = bench.context()
+
+    @notes.command(access="internal")
+    def keep(command: Keep) -> Writing[int]:
+        yield from notes.runtime
+        return 1
+
+    bench.store.on("audit", StoreDown("notes", reason="the disk is gone"))
+    async with bench.running(notes) as app:
+        with pytest.raises(UnhandledFailure) as caught:
+            await app.run(keep(Keep("a")))
+    assert isinstance(caught.value.__cause__, CommandNotDone)
+    assert caught.value.__cause__.command == "notes.keep"
 
 
 async def test_an_unaudited_nested_refusal_does_not_undo_a_commit(bench: Bench) -> None:

@@ -45,6 +45,7 @@ from effect_runtime.errors._integration import (
 )
 from effect_runtime.errors._manifest import AppNotFound, BadManifest, NotRetirable
 from effect_runtime.errors._proving import (
+    Deadlocked,
     ExtraMissing,
     InvariantBroken,
     ModelDisagrees,
@@ -130,6 +131,7 @@ __all__ = [
     "DeadLetterNotReplayable",
     "DeadLetterNotReproducible",
     "DeadLetterUnknown",
+    "Deadlocked",
     "DestinationUnavailable",
     "Diverged",
     "DryRun",

@@ -107,5 +107,18 @@ class NotRoundTripping(EffectRuntimeError, AssertionError):
         )
 
 
+class Deadlocked(EffectRuntimeError):
+    """Report a program that waits for what will never come; `fibers` tells who waits, and where."""
+
+    def __init__(self, ending: str, *, fibers: Sequence[str]) -> None:
+        super().__init__(ending, tuple(fibers))
+        self.ending = ending
+        self.fibers = tuple(fibers)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {fiber}" for fiber in self.fibers)
+        return f"{self.ending}. Let somebody do what these wait for, or give them a timeout:{lines}"
+
+
 def _told(story: Sequence[str]) -> str:
     return "".join(f"  {number}. {line}\n" for number, line in enumerate(story, 1))

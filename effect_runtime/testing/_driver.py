@@ -1,0 +1,125 @@
+"""Virtual time for plain functions: one life of one process, which goes on whenever somebody calls.
+
+A call runs until what it called has ended. One that can never end is a deadlock, told with every fiber and the line
+where it waits. Knows no application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Task
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import Context
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar, final
+
+import anyio
+
+from effect_runtime.errors import Deadlocked
+from effect_runtime.interpreter import Host
+from effect_runtime.testing._host import NOON, virtual_host
+from effect_runtime.testing._incarnation import Incarnation
+from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
+from effect_runtime.testing._site import Canonical
+
+T = TypeVar("T")
+
+_FAR: Final = timedelta(days=366)
+"""What does not happen within a virtual year does not happen."""
+
+_ENDINGS: Final = {
+    "quiet": "everybody waits and nothing will happen",
+    "restless": "too much happens at one instant: somebody goes in circles without time passing",
+}
+_OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
+_STANDARD: Final = str(Path(asyncio.__file__).parents[1])
+
+
+@final
+class Driver:
+    """Drive programs on virtual time. `host` is theirs: time passes when all of them wait, ids count up."""
+
+    def __init__(self, *, start: datetime = NOON) -> None:
+        self._sequencer = Sequencer(Canonical(), strict=False)
+        self._life = Incarnation(self._sequencer, "test")
+        self._waiting: dict[Task[Any], None] = {}
+        self.host: Host = virtual_host(self._sequencer, number=0, start=start)
+
+    @property
+    def passed(self) -> timedelta:
+        """Return how much virtual time has passed."""
+        return timedelta(seconds=self._sequencer.now)
+
+    def call(self, function: Callable[[], Awaitable[T]], *, name: str = "call") -> T:
+        """Run a coroutine function to its end; raises what it raises, or `errors.Deadlocked`."""
+        values: list[T] = []
+        errors: list[BaseException] = []
+
+        async def called() -> None:
+            try:
+                values.append(await function())
+            except BaseException as error:
+                errors.append(error)
+            self._sequencer.unfinished -= 1
+
+        self._sequencer.unfinished += 1
+        self._begin(called, name)
+        self._drive()
+        if errors:
+            raise errors[0]
+        return values[0]
+
+    def start(self, function: Callable[[], Awaitable[object]], *, name: str) -> None:
+        """Let something run beside all calls; nobody waits for its end."""
+        self._begin(function, name)
+
+    def dispose(self) -> None:
+        """Close whatever still waits, silently."""
+        self._life.dispose()
+
+    def _begin(self, function: Callable[[], Awaitable[object]], name: str) -> None:
+        context = Context()
+        context.run(FIBER.set, Fiber("test", name))
+        context.run(in_asyncio)
+        task = self._life.create_task(_awaited(function), name=name, context=context)
+        self._waiting[task] = None
+        task.add_done_callback(self._waiting.pop, context=context)
+
+    def _drive(self) -> None:
+        sequencer = self._sequencer
+        with ordered_scopes():
+            ending = sequencer.drive(sequencer.now + _FAR.total_seconds())
+        if sequencer.troubles:
+            raise sequencer.troubles[0]
+        if ending != "done":
+            raise Deadlocked(_ENDINGS[ending], fibers=[f"{task.get_name()} {place_of(task)}" for task in self._waiting])
+
+
+async def _awaited(function: Callable[[], Awaitable[object]]) -> None:
+    await function()
+
+
+def place_of(task: Task[Any]) -> str:
+    """Return the innermost line of the user's on which a task waits."""
+    places = [place for frame in _frames(task.get_coro()) if (place := _place(frame)) is not None]
+    return f"waits at {places[-1]}" if places else "waits"
+
+
+def _frames(awaited: Any) -> Iterator[Any]:
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            yield frame
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+
+
+def _place(frame: Any) -> str | None:
+    strand = frame.f_locals.get("strand")  # a run loop: the blocks of its program are not among the awaits
+    if strand is not None and hasattr(strand, "place"):
+        return str(strand.place())
+    file: str = frame.f_code.co_filename
+    if file.startswith(_OURS) or (file.startswith(_STANDARD) and "site-packages" not in file):
+        return None
+    return f"{file}:{frame.f_lineno} in {frame.f_code.co_qualname}"

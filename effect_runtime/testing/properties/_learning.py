@@ -1,0 +1,53 @@
+"""Ids in the values of a running application: what it made itself must be met by later commands.
+
+Walks values beside their annotations. Knows no strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, NewType, get_args
+
+import attrs
+
+from effect_runtime.integration import hints, is_typed_id, is_union, plain
+
+
+def ids_in(value: Any, kind: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every id in a value of an annotated type, each with its type."""
+    if value is None:
+        return
+    if isinstance(kind, NewType) or is_typed_id(kind):
+        yield kind, value
+        return
+    kind = plain(kind)
+    if is_union(kind):
+        for option in get_args(kind):
+            if _may_be(value, option):
+                yield from ids_in(value, option)
+    elif attrs.has(type(value)):
+        yield from ids_of(value)
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            for item, inner in zip(pair, get_args(kind), strict=False):
+                yield from ids_in(item, inner)
+    elif isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes):
+        yield from _items(value, get_args(kind))
+
+
+def ids_of(record: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every id in the fields of an attrs instance."""
+    for name, kind in hints(type(record)).items():
+        yield from ids_in(getattr(record, name, None), kind)
+
+
+def _items(values: Any, kinds: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+    each = len(kinds) == len(values) and Ellipsis not in kinds
+    for number, item in enumerate(values):
+        yield from ids_in(item, kinds[number] if each else (kinds or (Any,))[0])
+
+
+def _may_be(value: Any, option: Any) -> bool:
+    kind = plain(option)
+    return isinstance(value, kind) if isinstance(kind, type) else not isinstance(value, str)

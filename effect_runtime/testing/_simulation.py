@@ -49,10 +49,11 @@ class Simulation:
 
     Each context is a process of its own on a simulated broker, unless `processes` groups them; alone, or all in one,
     they use the production wire of one process. SQLite stores are kept in memory by a `Disk`. `given` runs once,
-    undisturbed, and every run starts from what it left in the stores; it must not talk to `parties`, which each run
-    resets. `always` must hold after every commit, `at_end` and `eventually` when faults have stopped, every process
-    is up and `horizon` has passed since: what must not have happened, and what must have. A search in which a claim
-    of `sometimes` never holds has failed. `strict` refuses real clocks, chance, threads and sockets inside a run.
+    undisturbed, and every run starts from what it left in the stores: effects, or clients where it matters who asks.
+    It must not talk to `parties`, which each run resets. `always` must hold after every commit, `at_end` and
+    `eventually` when faults have stopped, every process is up and `horizon` has passed since: what must not have
+    happened, and what must have. A search in which a claim of `sometimes` never holds has failed. `strict` refuses real
+    clocks, chance, threads and sockets inside a run.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Simulation:
         app: App,
         clients: Sequence[Client],
         *,
-        given: Sequence[Eff[Any, Any, Any]] = (),
+        given: Sequence[Eff[Any, Any, Any] | Client] = (),
         parties: Sequence[Party] = (),
         hears: Sequence[Hears] = (),
         processes: Mapping[str, Sequence[str]] | None = None,
@@ -178,9 +179,13 @@ class Simulation:
         return {key: each.template() for key, each in self._durable.items() if isinstance(each, Disk)}
 
     def _give(self) -> None:
-        given = [Client(f"given-{number}", [each]) for number, each in enumerate(self._given)]
+        given = [
+            each if isinstance(each, Client) else Client(f"given-{number}", [each])
+            for number, each in enumerate(self._given)
+        ]
         setting = evolve(
             self._setting,
+            is_given=True,
             clients=_placed(given, self._setting.processes),
             hears=(),
             faults=Faults(),

@@ -105,6 +105,7 @@ def rescheduled(row: AgendaRow, due: datetime) -> AgendaRow:
     return evolve(
         row,
         item=evolve(row.item, due=due),
+        # Behind another it stays: its own time counts once its turn has come.
         due=None if row.due is None else due,
         attempts=0,
         history=(),
@@ -123,4 +124,5 @@ def put_back(letter: DeadLetter, *, number: int, now: datetime) -> AgendaRow:
     except BadEnvelope as error:
         raise DeadLetterNotReplayable(letter.id, destination=letter.destination) from error
     row = added(AgendaItem(reaction=letter.destination, envelope=envelope), number=number, behind=False, now=now)
+    # Outside of its lane: those behind it went on when it was buried.
     return evolve(row, lane=None)

@@ -129,6 +129,7 @@ class AgendaWorker:
                 case Settle():
                     is_ours = await unit.agenda.take(id, token)
                 case Hold(wait, error):
+                    # Counted from the write, not from the claim: the wait is between two tries.
                     due = self.host.time.now() + wait
                     is_ours = await unit.agenda.retry(id, token, due=due, error=bounded(error))
                 case Bury():
@@ -142,6 +143,7 @@ class AgendaWorker:
     async def _letter(self, entry: AgendaEntry, plan: Bury, attempt: Try) -> DeadLetter:
         """Write the dead letter that an entry becomes. It has the item's id, unless a replay of it had that before."""
         envelope, now = entry.item.envelope, self.host.time.now()
+        # Whoever waits for the item in another process finds the letter by the item's id, so it keeps that if it can.
         is_taken = await self.store.dead_letter(envelope.id) is not None
         return DeadLetter(
             id=str(self.host.entropy.uuid()) if is_taken else envelope.id,

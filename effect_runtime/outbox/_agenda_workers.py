@@ -80,11 +80,13 @@ class AgendaWorkers:
         self._tally: Counter[str] = Counter() if tally is None else tally
         pace, policy = pace or Pace(), policy or ConsumerPolicy()
         bell = Wake()
+        # One watch rings for all pumps: each poll is a statement on the store.
         watch = Watch(store.version, bell, host, pace.busy_poll, pace.idle_poll)
         pumps = []
         for number, desk in enumerate(desks):
             takers = {taker.reaction: taker for taker in desk.takers}
             worker = AgendaWorker(store, takers, host, policy, self._tally, ended, diagnose)
+            # A claim never lends two entries of one lane, so the window of a pump bounds lanes.
             narrow = evolve(pace, window=desk.concurrency or pace.window)
             pumps.append(Pump(worker, host=host, pace=narrow, wake=bell, watch=watch if number == 0 else None))
         self._crew = Crew(pumps, wake=wake, bell=bell)
@@ -161,4 +163,5 @@ class VolatileWorkers:
     async def _drained(self) -> None:
         with move_on_after(self._drain.total_seconds()) as scope:
             while any(queue.may_end(timedelta(seconds=scope.deadline - current_time())) for queue in self._queues):
+                # No await lies between the question and this count, so the end that answers it cannot ring unheard.
                 await self._bell.after(self._bell.rings)

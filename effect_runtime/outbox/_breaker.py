@@ -70,6 +70,8 @@ class Breaker:
         state = BREAKER[self.state, event]
         if state is BreakerState.CLOSED:
             return evolve(self, state=state, failures=0, until=0.0, reason="")
+        # Trouble while open is of publishes that were under way: counted, one outage would back off by the window.
+        # `failures` outlives the probe: one that fails waits for longer than the one before.
         if event is not BreakerEvent.TROUBLE or self.state is BreakerState.OPEN:
             return evolve(self, state=state)
         failures = self.failures + 1

@@ -186,6 +186,7 @@ class Consumer:
         try:
             envelope = decode_message(Message(body=body))
         except BadEnvelope as error:
+            # No attempts: other bytes will not come. No block: what cannot be read names no key.
             await self._conclude(Arrival(inlet, body, None, waiting), Bury(str(error), blocks=False))
             return
         arrival = Arrival(inlet, body, envelope, waiting)
@@ -206,12 +207,15 @@ class Consumer:
         async def admit(unit: InboxUnit) -> bool:
             if not await delivery.admit(unit.inbox, now=self._host.time.now()):
                 return False
+            # Before the handler, in its transaction: whoever delivers it too waits for us here, and then finds the row.
             await delivery.settle(unit.inbox, "applied")
             return True
 
         exit: Exit[Any, Any] | None = None
         within = self._policy.handle_within.total_seconds()
         try:
+            # A commit that won against the deadline has set `exit`, and stands. A stray cancellation is judged outside
+            # of this scope: inside, our own deadline would look like the host's.
             with move_on_after(within):
                 exit = await arrival.inlet.deliver(event, envelope, admit=admit, recording=arrival.recording)
         except BaseException as error:
@@ -241,6 +245,7 @@ class Consumer:
 
     def _planned(self, arrival: Arrival, verdict: Verdict, error: str, failure: object = None) -> Plan:
         inlet = arrival.inlet
+        # Without a failure there is nothing for the schedule to leave out: it was a time-out, or a stray cancellation.
         wait = None
         if failure is None or inlet.schedule.covers(failure):
             elapsed = self._host.time.now() - arrival.since(self._host.time.now())
@@ -256,9 +261,11 @@ class Consumer:
         try:
             await self._written(delivery, plan, letter_id, alone=False)
         except (StoreConflict, TransactionLost):
+            # Lost with a batch that others spoiled: alone it has a transaction, and a verdict, of its own.
             await self._written(delivery, plan, letter_id, alone=True)
         self._report(delivery, plan)
         diagnostic = None if delivery.admission is not Admission.APPLY else _diagnostic(arrival, plan, letter_id)
+        # A declared failure that is tried again goes as its handler planned: nobody has anything to mend.
         if self._diagnose is not None and diagnostic is not None and not (declared and isinstance(plan, Hold)):
             self._diagnose(diagnostic)
 
@@ -272,6 +279,7 @@ class Consumer:
 
     def _report(self, delivery: Delivery, plan: Plan | None) -> None:
         address, waiting = delivery.arrival.address, delivery.state.waiting
+        # Raised here and not where it is decided: the unit has ended by now, and the wire keeps the message.
         if delivery.admission is Admission.PAUSE and address.key is not None:
             self._tally["paused"] += 1
             self._paused[Partition(address.subscription, address.topic, address.key)] = waiting
@@ -307,6 +315,7 @@ def _diagnostic(arrival: Arrival, plan: Plan, letter_id: str) -> Diagnostic | No
 
 def _refusal(inlet: Inlet, envelope: Envelope) -> Plan | None:
     """Refuse what the subscription must not, or need not, handle; its key goes on."""
+    # The topic first: what it says of its key and its tenant is said of another stream.
     if envelope.topic != inlet.topic:
         return Bury(f"Topic {envelope.topic!r} came to a subscription of {inlet.topic!r}.", blocks=False)
     if envelope.type == DISCARDED:
@@ -328,6 +337,7 @@ def _counted(admission: Admission, plan: Plan | None) -> str:
         case None:
             return "applied"
         case Settle(outcome):
+            # Outcomes of a plan are named like their counters.
             return outcome
         case Hold():
             return "retried"

@@ -71,6 +71,7 @@ class DeadLetters:
     async def _stand_in(self, letter: DeadLetter, transport: Transport) -> None:
         if letter.topic is None or letter.event is None or letter.key is None or letter.sequence is None:
             return
+        # Under the event's own id: a subscriber that had accepted it after all knows this as a second delivery.
         envelope = Envelope(
             id=letter.event,
             source="/effect-runtime/dead-letters",

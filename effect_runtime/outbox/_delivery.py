@@ -114,6 +114,7 @@ class Arrival:
             history=self._history(plan.cause),
             attempts=self.attempts + 1,
             blocks=plan.blocks,
+            # Never before it was held, though a clock be set back: by this moment replays are told apart.
             at=max(now, self.since(now)),
             recording=encoded_recording(self.recording, self.inlet.secrets),
         )
@@ -142,6 +143,7 @@ class Delivery:
         """Decide; write what follows unless it is the event's turn, which is for the caller to use."""
         arrival, inlet = self.arrival, self.arrival.inlet
         self.is_begun = True
+        # Nothing is kept from a unit that was started over: a twin may have applied the event in between.
         self.settles, self.replay = arrival.address, None
         self.state = await inbox.state(arrival.address)
         self.admission = decide_admission(
@@ -154,6 +156,8 @@ class Delivery:
                 return True
             case Admission.GAP | Admission.BEHIND:
                 await inbox.hold(arrival.held(await self._reason(inbox), now=now))
+                # `hold` has replaced its own row; one under another address held the same bytes while they were
+                # unreadable.
                 await self._drop(inbox, unless_own=True)
             case Admission.DUPLICATE:
                 await self._drop(inbox)
@@ -215,5 +219,6 @@ class Delivery:
         if self.admission is Admission.BEHIND or address.key is None or address.sequence is None:
             return WaitingReason.BEHIND
         head = await inbox.next_in_line(address.subscription, address.topic, address.key)
+        # Only a gap is reported as one: where the head is here and waits, nobody has to look for it.
         first = mark_before(address.sequence, self.state, start=self.arrival.inlet.start) + 1
         return WaitingReason.BEHIND if head is not None and head.address.sequence == first else WaitingReason.GAP

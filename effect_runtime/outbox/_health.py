@@ -162,6 +162,7 @@ async def _gaps(store: DeliveryStore, consumer: Consumer, now: datetime) -> tupl
     for row in await store.stale_gaps(min(deadlines.values())):
         allowed = deadlines.get(row.address.subscription)
         if allowed is not None and row.address.key is not None and now - row.since > allowed:
+            # Oldest first, so the first row of a key says since when it waits.
             stale.setdefault(Partition(row.address.subscription, row.address.topic, row.address.key), row)
     found = [await _gap(store, partition, row.address, row.since) for partition, row in stale.items()]
     return tuple(gap for gap in found if gap is not None)

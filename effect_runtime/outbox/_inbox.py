@@ -87,6 +87,7 @@ def decide_admission(
     if address.key is None or address.sequence is None:
         return Admission.APPLY
     mark = mark_before(address.sequence, state, start=start)
+    # Also what comes after all when an operator has given its number up: its successors are applied.
     if address.sequence <= mark:
         return Admission.DUPLICATE
     if address.sequence == mark + 1:

@@ -34,6 +34,7 @@ class OutboxInterpreter:
 
     async def committed(self, events: Sequence[Envelope]) -> None:
         """Wake the relay."""
+        # Most commits publish nothing: a ring would cost the relay a look at the store for each.
         if events:
             self.wake.ring()
 

@@ -53,6 +53,7 @@ class Janitor:
             if sweep.reached is None:
                 return removed
             behind = sweep.reached
+            # Writers of this process and of others go first: each step has held the store's one write lock.
             await self._host.time.sleep(self._retention.pause)
 
     @asynccontextmanager

@@ -136,9 +136,11 @@ def plan(
         case Through() | Unavailable():
             return Settlement(lane=claimed.lane, token=claimed.token, accepted=accepted)
         case Paused(reason):
+            # Up to a third longer, by chance: keys that were paused together do not come back in step.
             due = now + policy.pause * (1.0 + 0.3 * chance)
             return _retry(claimed, accepted, due=due, spend=False, error=reason)
         case Rejected(reason):
+            # Attempts are the head's own: behind an accepted event stands another head, which begins afresh.
             attempt = (claimed.attempts if accepted == 0 else 0) + 1
             wait = policy.retries.decide(attempt, elapsed=timedelta(0), chance=chance)
             if wait is not None:

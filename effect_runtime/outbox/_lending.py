@@ -53,12 +53,14 @@ class LaneRow:
 
 def is_loan_of(row: LaneRow | None, settlement: Settlement) -> bool:
     """Tell whether a settlement speaks for the lane's present loan; otherwise it is stale."""
+    # The token alone does not tell: a settled lane keeps its last one, so that the next loan's is larger.
     return row is not None and row.owner is not None and row.token == settlement.token
 
 
 def settled(row: LaneRow, settlement: Settlement, *, now: datetime) -> LaneRow:
     """Return the lane after a settlement of its present loan."""
     row = evolve(_accepted(row, settlement.accepted), owner=None, due=now)
+    # Accepted to the end, whatever the settlement says of a head: there is none to retry or to bury.
     if not row.has_events:
         return row
     match settlement.then:
@@ -75,6 +77,7 @@ def settled(row: LaneRow, settlement: Settlement, *, now: datetime) -> LaneRow:
 def _accepted(row: LaneRow, count: int) -> LaneRow:
     if not count:
         return row
+    # Never past what is committed: the next event's number would be skipped before it exists.
     return evolve(row, last=min(row.last + count, row.latest), attempts=0, history=())
 
 

@@ -138,6 +138,8 @@ class Lookout:
 
     async def room(self, asking: Asking, timeout: timedelta) -> bool:
         """Wait for room, first come, first served; False when there was none in time."""
+        # Whoever comes while others wait stands behind them, even if there is room: small requests would starve large
+        # ones.
         if not any(each.level == asking.level for each in self._asking) and await asking.is_met():
             return True
         if self._is_closing:
@@ -197,6 +199,7 @@ class Lookout:
             rings = self._bell.rings
             if not (self._asking or self._watched):
                 await self._bell.after(rings)
+            # The version from before the look: what is committed during it is looked at again.
             seen, interval = await self._look(), self._pace.busy_poll
             while self._asking or self._watched:
                 rings = self._bell.rings
@@ -225,6 +228,7 @@ class Lookout:
             if asking.level not in free:
                 free[asking.level] = asking.capacity - await asking.level()
             if free[asking.level] >= asking.more:
+                # Those granted in one look have added nothing yet: what they were promised is no longer free.
                 free[asking.level] -= asking.more
                 asking.is_granted = True
                 asking.done.set()
@@ -235,10 +239,12 @@ class Lookout:
         if not wanted:
             return
         for id in await self._gone(tuple(wanted)):
+            # Asked after the item was found gone: both are one transaction, so a letter cannot be missed.
             letter = await self._store.dead_letter(id)  # a dead letter of the agenda has its item's id
             wanted[id].ended(id, Handled() if letter is None else GivenUp((letter.id,)))
 
     async def _gone(self, ids: Sequence[str]) -> list[str]:
+        # A unit, because only inside one an item is found by its id. Undone: nothing was written.
         async with self._store.unit() as unit:
             await unit.begin()
             gone = [id for id in ids if await unit.agenda.find(id) is None]
@@ -254,6 +260,7 @@ class Lookout:
     async def _until(self, done: Event, timeout: timedelta) -> None:
         if timeout <= timedelta(0):
             return
+        # The looking task sleeps as long as nobody waits.
         self._bell.ring()
         async with create_task_group() as group:
             group.start_soon(self._snooze, timeout, group)

@@ -54,6 +54,7 @@ class Source(Protocol[T]):
 
 
 def _recovery() -> Schedule:
+    # Half of it chance: loops that lost the same store must not come back to it in step.
     return Schedule.exponential(timedelta(milliseconds=10), cap=timedelta(seconds=1), jitter=0.5)
 
 
@@ -134,6 +135,8 @@ class Pump(Generic[T]):
                     raise
                 except BaseException as error:  # carried around the task group, which would wrap it
                     failure = error
+                # Not in a `finally`: a cancelled body drains nothing, its cancellation reaches the loop through the
+                # group.
                 await self._drained(done)
                 group.cancel_scope.cancel()
         if failure is not None:
@@ -154,6 +157,7 @@ class Pump(Generic[T]):
     async def _loop(self, done: Event) -> None:
         try:
             async with create_task_group() as group:
+                # A draining loop goes on turning: what ends meanwhile is recorded as it ends, not only at the close.
                 while not (self._draining and not self._in_flight):
                     await self._turn(group)
         finally:
@@ -172,10 +176,12 @@ class Pump(Generic[T]):
             self._stumble(error)
 
     async def _turn(self, group: TaskGroup) -> None:
+        # Read before anything is looked at: a ring from here on makes `_rest` look again instead of sleeping over it.
         rings = self._bell.rings
         try:
             with self._shield():
                 await self._source.flush()
+            # After the flush: it is what gives lanes and heads back, so that this claim may find them.
             free = 0 if self._draining else self._pace.window - self._in_flight
             items = await self._claimed(free) if free > 0 else ()
         except Exception as error:  # a store that is down or busy must not end the loop
@@ -186,9 +192,11 @@ class Pump(Generic[T]):
         for item in items:
             self._in_flight += 1
             group.start_soon(self._work, item)
+        # Calm is said of one count of rings: the next ring ends it without anybody undoing it.
         if not items and not self._in_flight and self._bell.rings == rings:
             self._calm_at = rings
             self._calm.ring()
+        # A source that always has work would never let others run, nor a cancellation in.
         await checkpoint()
         await self._rest(rings, hungry=free > len(items))
 
@@ -208,6 +216,7 @@ class Pump(Generic[T]):
                 raise
             self._stumble(error)
         finally:
+            # Rung for a failed item, too: its place in the window is free, and a full window rests until a ring.
             self._in_flight -= 1
             self._bell.ring()
 
@@ -223,6 +232,7 @@ class Pump(Generic[T]):
     async def _rest(self, rings: int, *, hungry: bool) -> None:
         if self._bell.rings != rings:
             return
+        # The window is full, or we are draining: only the end of an item, which rings, changes anything.
         if not hungry:
             await self._bell.after(rings)
             return

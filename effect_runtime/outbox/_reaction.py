@@ -95,6 +95,8 @@ class Try:
             with move_on_after(within.total_seconds()):
                 exit = await self.taker.react(item, admit=self._admit, waits=self._wait, recording=self.recording)
         except UndecodableMessage as error:
+            # What is stored will not read better next time: no attempts, until code that can read it is deployed and it
+            # is replayed.
             return Setback(Bury(described(error), blocks=False))
         except BaseException as error:
             if not is_stray(error):
@@ -122,6 +124,7 @@ class Try:
         self.is_kept_waiting = True
 
     async def _admit(self, unit: AgendaUnit) -> bool:
+        # The transaction is ours from here on: a time-out is now the reaction's own, and spends an attempt.
         self.is_kept_waiting = False
         taken = await self.take(unit)
         self.is_stale = not taken

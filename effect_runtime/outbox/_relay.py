@@ -81,6 +81,7 @@ class _Outlet:
         asked = self.host.time.monotonic()
         self.breaker = self.breaker.waited(asked)
         probing = self.breaker.state is BreakerState.PROBING
+        # One probe in all: lanes that were out when the breaker opened count, or trouble would be met by all of them.
         lanes = min(free, self.breaker.lanes(free) - (len(self.loans) if probing else 0))
         if lanes <= 0:
             return ()
@@ -102,6 +103,8 @@ class _Outlet:
         accepted = 0
         ending: Ending = Through()
         try:
+            # Cancelled in between, `ending` is still what it was: what was accepted counts, and the next head is not
+            # blamed.
             for envelope in item.claimed.envelopes:
                 if not self._may_publish(item, is_first=accepted == 0):
                     break
@@ -118,6 +121,7 @@ class _Outlet:
         """Settle all finished loans in one batch."""
         if not self.outcomes:
             return
+        # Taken off before the await: lanes that end while it lasts belong to the next batch.
         batch, self.outcomes = self.outcomes, []
         try:
             stale = await self.store.settle(batch)
@@ -134,6 +138,7 @@ class _Outlet:
     async def due_in(self) -> float | None:
         """Return the seconds until the breaker lets a lane through, or until the next lane is due."""
         if self.breaker.state is BreakerState.OPEN:
+            # The store would say `now`: what we hold back from is due there, for relays that can reach the destination.
             return max(0.0, self.breaker.until - self.host.time.monotonic())
         if self.breaker.state is BreakerState.PROBING and self.loans:
             return None  # the probe's end will ring
@@ -141,6 +146,7 @@ class _Outlet:
         return None if due is None else (due - self.host.time.now()).total_seconds()
 
     def _may_publish(self, loan: _Loan, *, is_first: bool) -> bool:
+        # Opened by another lane while this one was under way: stop between two events rather than ask in vain.
         if self.breaker.state is BreakerState.OPEN:
             return False
         needed = self.policy.margin if is_first else self.policy.publish_within
@@ -153,6 +159,7 @@ class _Outlet:
             return Rejected(described(error))
         self.tally["published"] += 1
         seconds = min(within, self.policy.publish_within.total_seconds())
+        # What holds if the scope cuts the call off: silence is trouble of the destination, never of the event.
         ending: Ending = Unavailable(f"no answer within {seconds:.1f} s")
         with move_on_after(seconds):
             ending = await self._asked(message)
@@ -162,6 +169,7 @@ class _Outlet:
     async def _asked(self, message: Message) -> Ending:
         try:
             await self.transport.publish(self.destination, message)
+        # First, because it is a `DestinationUnavailable`, too: one full key must not open the breaker for all.
         except PartitionPaused as error:
             return Paused(str(error))
         except DestinationUnavailable as error:

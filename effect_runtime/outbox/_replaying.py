@@ -68,6 +68,7 @@ class _Pace:
     async def kept(self) -> None:
         """Take a step, and wait until the next may be taken."""
         self.taken += 1
+        # Measured from the start, not from the last step: after a slow store the rate is caught up with.
         ahead = self.taken / self._per_second - (self._time.monotonic() - self._started)
         if ahead > 0:
             await self._time.sleep(timedelta(seconds=ahead))

@@ -50,6 +50,7 @@ class Retention:
     def cutoffs(self, now: datetime) -> Iterator[tuple[Kept, datetime]]:
         """Say of each kind before which moment it is old; kinds that are kept for ever are left out."""
         for kept in Kept:
+            # A kind is named like its duration, so a new kind without one fails here instead of being kept for ever.
             duration: timedelta | None = getattr(self, kept.value)
             if duration is not None:
                 yield kept, now - duration

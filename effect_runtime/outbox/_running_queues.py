@@ -75,6 +75,7 @@ class RunningQueues:
         return self._lookout.expect(ids)
 
     async def _stored(self, titles: Sequence[str], capacity: int) -> int:
+        # Counted no further than says whether there is room: every commit that adds something asks.
         return await self._store.agenda_backlog(titles, limit=capacity + 1)
 
 

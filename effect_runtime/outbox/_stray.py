@@ -19,6 +19,7 @@ def is_stray(error: BaseException) -> bool:
     """
     if not isinstance(error, asyncio.CancelledError) or current_effective_deadline() == -math.inf:
         return False
+    # `Task.cancel` leaves no trace in anyio's scopes, only in this count.
     task = asyncio.current_task() if _is_on_asyncio() else None
     return task is None or not task.cancelling()
 

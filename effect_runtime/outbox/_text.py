@@ -58,6 +58,7 @@ def described(exception: BaseException) -> str:
     lines = "".join(traceback.format_exception_only(exception)).strip().splitlines()
     said = "; ".join(line.rstrip(".") for line in lines)
     frames = traceback.extract_tb(exception.__traceback__)
+    # The last frame outside of this package: our own names tell a reader nothing that can be mended.
     theirs = [frame for frame in frames if not frame.filename.startswith(_LIBRARY)]
     if not theirs:
         return bounded(said)

@@ -116,4 +116,5 @@ class VolatileLanes(Generic[T]):
 
     def _call(self, entry: VolatileEntry[T], due: float) -> None:
         self._number += 1
+        # A number for each call breaks ties: first called, first out, and the heap never compares entries.
         heapq.heappush(self._due, (due, self._number, entry))

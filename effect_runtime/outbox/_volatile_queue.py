@@ -79,6 +79,7 @@ class VolatileQueue:
         """Take over one event; never waits."""
         now = self.host.time.monotonic()
         if len(self.outside) >= self.queue.capacity:
+            # The newest is lost: those outside before it have been promised their wait for room.
             self._lose(item, "lost_without_room")
         else:
             self.outside.append((now + self.queue.timeout.total_seconds(), item))

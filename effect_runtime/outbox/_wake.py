@@ -33,6 +33,7 @@ class Wake:
         """Wake every listener and every follower. Never waits."""
         self._rings += 1
         if self._event is not None:
+            # Dropped after it is set, never reused: who waits from now on waits for the next ring.
             self._event.set()
             self._event = None
         for follower in self._followers:

@@ -28,8 +28,10 @@ class Watch:
         """Watch until cancelled."""
         seen, interval = self._version(), self.busy
         while True:
+            # Up to a fifth earlier, by chance: processes that share a store do not poll it in step.
             await self.host.time.sleep(interval * (1.0 - 0.2 * self.host.entropy.random()))
             now = self._version()
+            # None differs from every number: that a store is back, or gone, rings, too.
             if now != seen:
                 seen, interval = now, self.busy
                 self.bell.ring()

@@ -61,6 +61,8 @@ class Worker:
         if not self.lent:
             return
         now = self.host.time.now()
+        # If a lease ran out meanwhile, this may undo a twin's count of attempts, and no more: whether the event is
+        # still to be done is decided anew when the row is lent again.
         async with self.store.unit() as unit:
             await unit.begin()
             for row in self.lent:

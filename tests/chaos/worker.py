@@ -16,7 +16,7 @@ from typing import Any, Literal, final
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
-from attrs import define, field, frozen
+from attrs import frozen
 
 from effect_runtime import App, Failed, Succeeded
 from effect_runtime.dispatch import CommitUnknown, Conflict, StoreUnavailable
@@ -25,8 +25,9 @@ from effect_runtime.errors import EffectRuntimeError
 from effect_runtime.integration import Transport
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy
-from effect_runtime.outbox.sqlite import Medium, Migration, SqliteStore
+from effect_runtime.outbox.sqlite import Migration, SqliteStore
 from effect_runtime.transports import InProcess
+from tests.chaos.body import Body, SteppedTime, WatchedBlocking
 from tests.chaos.cures import Sickness, cure
 from tests.chaos.failpoints import MIGRATING, Failpoints, Order
 from tests.chaos.ledger import Ledger
@@ -35,7 +36,7 @@ from tests.chaos.sabotage import sabotaged_store, sabotaged_wire
 from tests.chaos.shop import Account, PaymentId, PaymentRefused, TakePayment, book, take_payment, till
 from tests.chaos.tables import BOOK, NEXT, TILL, LedgerDiary, book_runtime, changes, till_runtime
 from tests.chaos.wire import OpenWire, SocketWire
-from tests.chaos.wounds import Disk, SteppedTime, WatchedBlocking, WoundedStore, WoundedWire, wounded
+from tests.chaos.wounds import WoundedStore, WoundedWire, wounded
 
 LENDING = RelayPolicy(
     lease=LEASE,
@@ -69,15 +70,6 @@ class Settings:
     schema: int = 0
     newer: bool = False
     die: tuple[int, int] | None = None
-
-
-@define(eq=False)
-class Body:
-    """What a process has of the machine and a test may tamper with."""
-
-    time: SteppedTime = field(factory=SteppedTime)
-    disk: Disk = field(factory=Disk)
-    medium: Medium | None = None
 
 
 def shop(settings: Settings, ledger: Ledger, failpoints: Failpoints, body: Body | None = None) -> App:

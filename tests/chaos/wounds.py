@@ -1,30 +1,27 @@
 """The failpoints in place: wrapped ports of the library, which pass everything on.
 
-Store, unit of work, inbox, wire, the ports for time and blocking calls, and one interceptor; the library itself is as
-it is shipped.
+Store, unit of work, inbox, wire, and one interceptor; the library itself is as it is shipped.
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar, final
+from typing import Any, ParamSpec, TypeVar, final
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from effect_runtime.dispatch import AgendaEntry
 from effect_runtime.dispatch import Ledger as Commit
 from effect_runtime.effect import Call, Operation
 from effect_runtime.errors import MessageRejected
 from effect_runtime.integration import Envelope, Features, Message, Receive, Transport, decode_message
-from effect_runtime.interpreter import Blocking, Host, Perform, Time, system_host
+from effect_runtime.interpreter import Host, Perform
 from effect_runtime.outbox import Claimed, DeadLetter, Settlement
+from tests.chaos.body import Disk, SteppedTime, WatchedBlocking
 from tests.chaos.cures import Sickness, is_cured
 from tests.chaos.failpoints import Failpoints
 from tests.chaos.ledger import Ledger
@@ -32,11 +29,6 @@ from tests.chaos.shop import Applied, Payments, keep_receipt, post_payment, remi
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_LEDGERS: Final = 300_000
-"""Bytes that no ledger gets longer by while a disk is full; databases and their logs are longer than that."""
-_PAGES: Final = 0xFFFFFFFE
-"""As many pages as SQLite allows."""
 
 
 class Passing:
@@ -48,79 +40,6 @@ class Passing:
 
     def __getattr__(self, name: str) -> Any:
         return self._replaced[name] if name in self._replaced else getattr(self._subject, name)
-
-
-@final
-@define(eq=False)
-class WatchedBlocking:
-    """The machine's own blocking calls; `then` is called once, after the next short one."""
-
-    then: Callable[[], None] | None = None
-    system: Blocking = field(factory=lambda: system_host().blocking)
-
-    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function that blocks shortly."""
-        value = self.system.run(function, *args, **kwargs)
-        then, self.then = self.then, None
-        if then is not None:
-            then()
-        return value
-
-    async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function that may block long, on a thread."""
-        return await self.system.offload(function, *args, **kwargs)
-
-
-@final
-@define(eq=False)
-class SteppedTime:
-    """The machine's clock, set forward or back by `ahead`; `then` is called once, when the time is next asked for."""
-
-    ahead: timedelta = timedelta(0)
-    then: Callable[[], None] | None = None
-    system: Time = field(factory=lambda: system_host().time)
-
-    def now(self) -> datetime:
-        """Return the moment that the clock shows."""
-        then, self.then = self.then, None
-        if then is not None:
-            then()
-        return self.system.now() + self.ahead
-
-    def monotonic(self) -> float:
-        """Return seconds on a clock that nobody sets."""
-        return self.system.monotonic()
-
-    async def sleep(self, duration: timedelta) -> None:
-        """Wait, whatever the clock shows."""
-        await self.system.sleep(duration)
-
-
-@final
-@define(eq=False)
-class Disk:
-    """The space that one process has: what limits it, and the writer connections that feel it."""
-
-    writers: list[sqlite3.Connection] = field(factory=list)
-
-    def fill(self, *, of: str, folder: Path) -> None:
-        """Leave no space: for pages of a database, or for any file that is longer than the ledgers are."""
-        if of == "pages":
-            for writer in self.writers:
-                (pages,) = writer.execute("PRAGMA page_count").fetchone()
-                writer.execute(f"PRAGMA max_page_count = {pages}").fetchone()
-        else:
-            longest = max(path.stat().st_size for path in folder.glob("*.jsonl"))
-            self._limit(longest + _LEDGERS)
-
-    def free(self) -> None:
-        """Give all space back."""
-        for writer in self.writers:
-            writer.execute(f"PRAGMA max_page_count = {_PAGES}").fetchone()
-        self._limit(resource.RLIM_INFINITY)
-
-    def _limit(self, size: int) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 @final

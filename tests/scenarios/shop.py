@@ -14,6 +14,7 @@ from anyio import fail_after, sleep
 from attrs import define
 
 from effect_runtime import App
+from tests.chaos.body import Body
 from tests.chaos.cures import Sickness
 from tests.chaos.driver import at_rest
 from tests.chaos.failpoints import Failpoints
@@ -21,7 +22,7 @@ from tests.chaos.fleet import Fleet, Order, Reply, Worker, fleet
 from tests.chaos.ledger import Ledger, Line, read_ledger
 from tests.chaos.oracle import Verdict, arrived, gather, judge
 from tests.chaos.plan import Cell, Slot
-from tests.chaos.worker import Body, Settings, shop
+from tests.chaos.worker import Settings, shop
 
 PATIENCE: Final = 60.0
 """Seconds after which what was waited for is taken never to come."""

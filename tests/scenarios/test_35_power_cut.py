@@ -17,11 +17,10 @@ import pytest
 from anyio import create_task_group
 
 from effect_runtime import App
+from tests.chaos.body import Body, SteppedTime
 from tests.chaos.ledger import Ledger
 from tests.chaos.oracle import Verdict
 from tests.chaos.shop import Account, PaymentId, TakePayment, take_payment
-from tests.chaos.worker import Body
-from tests.chaos.wounds import SteppedTime
 from tests.scenarios.power import PowerDisk, PowerMedium
 from tests.scenarios.shop import an_app, verdict
 

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from benchmarks._corpus import main as score
 from benchmarks._environments import EnvironmentUnavailable
 from benchmarks._observe import WorkerFailed, WrongResult, compare
 from benchmarks._page import write_page
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for; 0 if every workload that can run here gave figures, whatever the verdicts."""
     if arguments[:1] == ["simulation"]:
         return simulate(arguments[1:])
+    if arguments[:1] == ["corpus"]:
+        return score(arguments[1:])
     asked = _parser().parse_args(arguments)
     if asked.write_docs:
         write_page()

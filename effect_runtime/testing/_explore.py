@@ -38,6 +38,9 @@ _ENUMERATED: Final = 0.6
 _FEW: Final = 2_000
 """Plans of the next size that are tried although nobody asked: a world that ends soon is searched to its end."""
 
+_BUSY: Final = 1_000
+_BUSIER: Final = 10
+
 _MOST_DEVIATIONS: Final = 6
 _EVERY: Final = 50
 
@@ -132,6 +135,11 @@ class Search:
         if not self.is_complete:
             yield from self._drawn()
 
+    def enumerate(self) -> Iterator[Failing]:
+        """Yield runs that fail among those that are tried without a gap, and nothing that is drawn."""
+        yield from self._boring()
+        yield from self._enumerated(self._allowance)
+
     def finish(self) -> None:
         """Raise if something that should have held once never did."""
         missing = [name for name in self._simulation.sometimes if name not in self.coverage.reached]
@@ -151,12 +159,22 @@ class Search:
 
     def _boring(self) -> Iterator[Failing]:
         """Run undisturbed, twice in each order: first come, first served is another way to be boring."""
-        for order in ("first come", "run to block"):
+        for order in ("run to block", "first come"):
             self._order = order
             run = self._run(Canonical(), "retry", self._allowance)
             yield from self._failing(run, "retry")
             self._worlds["retry"].confirm(run)
-            self._root = _Seed({}, run.asked, "retry", False)
+            if order == "run to block":
+                self._root = _Seed({}, run.asked, "retry", False)
+                self._bind(run)
+        self._order = "run to block"
+
+    def _bind(self, boring: Run) -> None:
+        """Let no run be many times as busy as the boring one: that is a livelock, and would take long to come to."""
+        simulation = self._simulation
+        bound = _BUSY + _BUSIER * boring.busiest
+        self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode, bound=bound) for mode in self._modes}
+        self._simulation = self._worlds["retry"]
 
     def _enumerated(self, allowance: Allowance) -> Iterator[Failing]:
         """Try all plans with one deviation, crashes first; then two; and more as long as there are few of them."""

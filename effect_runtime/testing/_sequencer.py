@@ -86,12 +86,13 @@ class Handle:
 class Sequencer:
     """The queue of one run. `current` is the context whose handle is running: what it schedules for itself comes first.
 
-    `bound` is how many handles may run at one instant of virtual time before the run counts as restless.
+    `bound` is how many handles may run at one instant of virtual time before the run counts as restless; `busiest` is
+    how many have in a run that comes to an end.
     """
 
     __slots__ = (
-        "_asked", "_bound", "_choose", "_count", "_is_fair", "_parks", "_retried", "_yields", "asked", "current", "now",
-        "own", "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
+        "_asked", "_bound", "_choose", "_count", "_is_fair", "_parks", "_retried", "_yields", "asked", "busiest",
+        "current", "now", "own", "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +113,7 @@ class Sequencer:
         self.asked: list[tuple[Site, Sequence[Alternative]]] = []
         self.plan: dict[Site, int] = {}
         self.unfinished = 0
+        self.busiest = 0
         self._asked: dict[tuple[str, str, str, Kind], int] = {}
         self._count = 0
         self._parks = False
@@ -201,6 +203,7 @@ class Sequencer:
             elif ready:
                 handle = ready.popleft()
             elif not self.unfinished and not self.parked:
+                self.busiest = max(self.busiest, count)
                 return "done"
             else:
                 at = self.now
@@ -209,6 +212,7 @@ class Sequencer:
                     return "quiet"
                 handle = found
                 if self.now != at:
+                    self.busiest = max(self.busiest, count)
                     count = 0
             self._retried = False
             if handle.is_cancelled or handle.life.is_dead:

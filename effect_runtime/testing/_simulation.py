@@ -143,8 +143,10 @@ class Simulation:
         """Tell whether processes crash."""
         return self._setting.faults.crashes
 
-    def among(self, clients: Sequence[Client], *, on_crash: OnCrash | None = None) -> Simulation:
-        """Return the same world with other clients, or ones that take crashes otherwise.
+    def among(
+        self, clients: Sequence[Client], *, on_crash: OnCrash | None = None, bound: int | None = None
+    ) -> Simulation:
+        """Return the same world with other clients, ones that take crashes otherwise, or a lower bound.
 
         Both stand on the same stores, which each run resets: run one at a time.
         """
@@ -152,7 +154,8 @@ class Simulation:
         other._is_shut_in = False
         setting = self._setting
         placed = _placed(clients, setting.processes)
-        other._setting = evolve(setting, clients=placed, on_crash=on_crash or setting.on_crash)
+        bound = setting.bound if bound is None else min(bound, setting.bound)
+        other._setting = evolve(setting, clients=placed, on_crash=on_crash or setting.on_crash, bound=bound)
         return other
 
     @contextmanager

@@ -103,8 +103,9 @@ class Run:
 
     `broken` names the claims that did not hold, `failure` the first that went wrong, and in which way; `troubles` is
     what nobody caught. `ending` tells whether the clients came to an end: "quiet" is a deadlock, "restless" a
-    livelock. `exits` has each client's programs; None is one that was given up. `reached` names the claims of
-    `sometimes` that held; `unexplained` has the messages for which no order accounts.
+    livelock; `busiest` is how much happened at one instant. `exits` has each client's programs; None is one that was
+    given up. `reached` names the claims of `sometimes` that held; `unexplained` has the messages for which no order
+    accounts.
     """
 
     plan: Plan
@@ -117,6 +118,7 @@ class Run:
     failure: str | None
     troubles: tuple[BaseException, ...]
     crashes: int
+    busiest: int
     reached: tuple[str, ...] = ()
     unexplained: Sequence[Spoken] = ()
 
@@ -192,6 +194,7 @@ class World:
             failure=self._failure(ending),
             troubles=tuple(sequencer.troubles),
             crashes=sum(len(process.lives) - 1 for process in self.processes),
+            busiest=sequencer.busiest,
             reached=tuple(self._reached),
             unexplained=unexplained,
         )

@@ -116,17 +116,18 @@ class VolatileQueue:
             elapsed=timedelta(seconds=now - item.since),
             chance=self.host.entropy.random(),
         )
+        before = item.attempts
         try:
             setback = await attempt.of(item.item, within=self.policy.handle_within)
-            if setback is None:
-                self._end(item, "handled", Handled())
-            else:
-                await self._conclude(item, setback, attempt)
+            letter = await self._concluded(item, setback, attempt)
         except Exception:
             self.lanes.returned(item, due=self.host.time.monotonic() + self.policy.lease.total_seconds())
             raise
         finally:
             self.bell.ring()
+        # Outside of the `try`: the event has its place again, and what a user's function raises must not move it.
+        if setback is not None:
+            self._tell(item, setback, letter, attempts=before)
 
     async def flush(self) -> None:
         """Do nothing: outcomes are kept at once."""
@@ -152,9 +153,13 @@ class VolatileQueue:
             else:
                 return
 
-    async def _conclude(self, entry: VolatileEntry[VolatileItem], setback: Setback, attempt: Try) -> None:
-        letter: DeadLetter | None = None
-        match setback.plan:
+    async def _concluded(
+        self, entry: VolatileEntry[VolatileItem], setback: Setback | None, attempt: Try
+    ) -> DeadLetter | None:
+        """Give an event that was tried its next place, and return the letter that it became."""
+        match None if setback is None else setback.plan:
+            case None:
+                self._end(entry, "handled", Handled())
             case Settle():
                 self._end(entry, "ignored", Handled())
             case Hold(wait, error):
@@ -164,14 +169,20 @@ class VolatileQueue:
                 letter = self._letter(entry, cause, attempt)
                 await self._stored(letter)
                 self._end(entry, "buried", GivenUp((letter.id,)))
-            case _:
-                assert_never(setback.plan)
-        if self.diagnose is not None:
-            about = f"{type(entry.item.event).__name__} {entry.item.envelope.id}"
-            attempts = entry.attempts - isinstance(setback.plan, Hold)
-            told = told_of(entry.item.reaction, about, setback, attempts=attempts, letter=letter)
-            if told is not None:
-                self.diagnose(told)
+                return letter
+            case _ as plan:
+                assert_never(plan)
+        return None
+
+    def _tell(
+        self, entry: VolatileEntry[VolatileItem], setback: Setback, letter: DeadLetter | None, *, attempts: int
+    ) -> None:
+        if self.diagnose is None:
+            return
+        about = f"{type(entry.item.event).__name__} {entry.item.envelope.id}"
+        told = told_of(entry.item.reaction, about, setback, attempts=attempts, letter=letter)
+        if told is not None:
+            self.diagnose(told)
 
     async def _stored(self, letter: DeadLetter) -> None:
         async with self.store.unit() as unit:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from anyio import Event, create_task_group
 
-from effect_runtime.dispatch import EventQueue, GivenUp, Handled, Lost, StillQueued
+from effect_runtime.dispatch import Diagnostic, EventQueue, GivenUp, Handled, Lost, StillQueued
 from effect_runtime.effect import Schedule
 from effect_runtime.errors import StoreDown
 from effect_runtime.outbox import AgendaCounts
@@ -35,6 +35,27 @@ async def test_events_are_tried_at_once_then_by_the_schedule_and_end_as_a_letter
             "NoticeOccurred a1 could not be handled",
             "NoticeOccurred a1 is a dead letter",
         ]
+
+
+async def test_who_is_told_cannot_disturb_the_queue_by_failing() -> None:
+    """What the application's diagnostics raise moves no event a second time."""
+
+    class Deaf(list[Diagnostic]):
+        """Diagnostics that cannot be told of anything."""
+
+        def append(self, told: Diagnostic, /) -> None:
+            """Fail."""
+            raise RuntimeError("the pager is down")
+
+    async with chores() as world:
+        world.told, world.handler = Deaf(), failing("a1")
+        queue = EventQueue("mail", durable=False, immediate=0, schedule=Schedule.fixed(SECOND).times(1))
+        async with world.queues(queue) as queues:
+            queues.put([notice("a1", key="a"), notice("a2", key="a")])
+            await until(world.time, lambda: world.counts.handled == 1)
+            world.time.turn(MINUTE)
+            await steps()
+        assert (world.begun, world.counts) == (["a1", "a1", "a2"], AgendaCounts(handled=1, retried=1, buried=1))
 
 
 async def test_trouble_of_the_store_spends_no_attempt() -> None:

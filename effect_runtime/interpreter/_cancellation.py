@@ -15,6 +15,9 @@ import anyio.lowlevel
 
 T = TypeVar("T")
 
+# Two kinds of cancellation meet in this module. A cancel scope's is a level: every wait raises until the scope is
+# left. asyncio's own `Task.cancel()` is an edge: it raises once, `Task.cancelling()` counts it until somebody says
+# `uncancel`, and a program that swallows it would run on. trio knows scopes alone.
 _ANYIO = "Cancelled via cancel scope"
 """How anyio marks the cancellations that come from its own scopes; any other is native to asyncio."""
 
@@ -61,6 +64,8 @@ async def arrived(error: BaseException | None) -> None:
     `error` is how the program ended; a value (None) or an `Exception` gives way to the cancellation.
     """
     with suppress(asyncio.CancelledError) if is_cancellation(error) else nullcontext():
+        # `Task.cancel()` has been called already and is delivered at the next wait, so one trip through the loop is
+        # enough.
         await asyncio.sleep(0)
 
 
@@ -72,6 +77,8 @@ async def unbroken(coroutine: Coroutine[Any, Any, T], strand: Insistent) -> T:
     """
     if _cancellation_kind() is not asyncio.CancelledError:
         return await coroutine
+    # Not a task of its own with `asyncio.shield`: finalizers run in the task that opened what they close, because a
+    # cancel scope may only be left there.
     waiting = _Unbroken(coroutine)
     try:
         return await waiting
@@ -105,6 +112,7 @@ class _Unbroken(Generic[T]):
         try:
             while True:
                 try:
+                    # Driven by hand, as a Task drives it: only between the two can a cancellation be held back.
                     waited = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
                 except StopIteration as stop:
                     result: T = stop.value
@@ -112,6 +120,7 @@ class _Unbroken(Generic[T]):
                 thrown = yield from self._wait(waited)
         finally:
             if self._cancelled is not None:
+                # However it ended: the host gets the cancellation that it asked for, only later.
                 _ask_again(self._cancelled)
 
     def _wait(self, waited: Any) -> Generator[Any, None, BaseException | None]:
@@ -122,8 +131,12 @@ class _Unbroken(Generic[T]):
             except asyncio.CancelledError as cancelled:
                 return cancelled if self._is_to_pass(cancelled) else None
             return None
+        # By this flag a Task knows that a future was awaited and not merely yielded. We stand in the Task's place, so
+        # we clear it as the Task does.
         waited._asyncio_future_blocking = False
         while not waited.done():
+            # `Task.cancel()` cancels the future that the task waits for. That must not be the coroutine's own, whose
+            # work would be lost.
             proxy = asyncio.get_running_loop().create_future()
             waited.add_done_callback(lambda _, proxy=proxy: proxy.done() or proxy.set_result(None))
             try:

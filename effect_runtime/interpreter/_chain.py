@@ -29,6 +29,7 @@ def fold(strand: Strand) -> None:
     start = len(stack) - FOLD_AT
     linked = all(getattr(stack[index], "source", None) is stack[index + 1] for index in range(start, len(stack) - 1))
     if not linked:
+        # A stack that cannot be folded is looked at ever more rarely, so the look costs nothing for each frame.
         strand.fold_at = 2 * len(stack)
         return
     outermost = stack[start]

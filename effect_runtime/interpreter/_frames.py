@@ -167,6 +167,8 @@ async def _local(strand: Strand, eff: Local) -> Effect:
 async def _timeout(strand: Strand, eff: Timeout) -> Effect:
     scope: CancelScope | None = None
     if not strand.loopless:
+        # Entered by hand and left where its frame is resumed or unwound. Scopes must nest, and they do because frames
+        # do.
         scope = CancelScope(deadline=anyio.current_time() + eff.after.total_seconds())
         scope.__enter__()
     strand.stack.append(_TimeFrame(eff, scope))
@@ -228,6 +230,7 @@ def _resume_runtime(strand: Strand, frame: _RuntimeFrame, value: Any) -> Effect:
 
 def _resume_time(strand: Strand, frame: _TimeFrame, value: Any) -> Effect:
     if frame.scope is not None:
+        # A value is a value, even where the time ran out while it was on its way: nothing was cut off.
         frame.scope.__exit__(None, None, None)
     return Pure(value)
 
@@ -278,6 +281,8 @@ def _unwind_exit(strand: Strand, frame: ExitOf, error: BaseException) -> Effect 
     match error:
         case Raised():
             return Pure(Failed(error.error))
+        # Before `Exception`, which it is as well: whoever joins a cancelled fork meets this defect, whoever asks for
+        # its exit `Cancelled`.
         case FiberCancelled():
             return Pure(Cancelled())
         case Exception():
@@ -294,9 +299,11 @@ def _unwind_runtime(strand: Strand, frame: _RuntimeFrame, error: BaseException) 
 
 
 def _unwind_time(strand: Strand, frame: _TimeFrame, error: BaseException) -> Effect | None:
+    # The scope alone can tell its own cancellation from the host's or an outer timeout's, which pass.
     if frame.scope is not None and frame.scope.__exit__(type(error), error, error.__traceback__):
         if not is_pending(strand.baseline):
             strand.suspect = None
+        # A finalizer that broke while the program was cut off would be hidden by the timeout, and is worse than one.
         broken = worst(strand.defects)
         strand.defects.clear()
         return Thrown(broken or Raised(TimedOut(frame.eff.after)))

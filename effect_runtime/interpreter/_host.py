@@ -100,6 +100,7 @@ class SystemEntropy:
     __slots__ = ("_last", "_source")
 
     def __init__(self) -> None:
+        # Not Python's own generator: after a fork both processes would go on with the same numbers.
         self._source = random.SystemRandom()
         self._last = 0
 
@@ -107,9 +108,12 @@ class SystemEntropy:
         """Return a new id."""
         # 48 bits of milliseconds followed by 12 bits of counter, as one number that only grows.
         drawn = (time.time_ns() // 1_000_000) << 12
+        # Where the clock was set back, or a millisecond gave more than 4,096 ids, the counter runs on into later
+        # ones.
         self._last = max(drawn, self._last + 1)
         stamp, counter = self._last >> 12, self._last & 0xFFF
         tail = self._source.getrandbits(62)
+        # RFC 9562: 48 bits of time, version 7, 12 bits that sort within it, variant 10, chance.
         return UUID(int=stamp << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail)
 
     def random(self) -> float:

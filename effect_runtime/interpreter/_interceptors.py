@@ -124,6 +124,7 @@ def inject(*faults: Inject) -> Interceptor:
             due: list[Inject] = []
             for index, fault in enumerate(faults):
                 if operation.answers_to(fault.method, runtime):
+                    # Counted for all faults before any of them strikes, or one would hide a call from the others.
                     calls[index] += 1
                     if calls[index] == fault.nth:
                         due.append(fault)

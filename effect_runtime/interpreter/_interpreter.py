@@ -55,6 +55,7 @@ class Interpreter:
         around: Perform = reduce(lambda inner, wrap: wrap(inner), reversed(self.interceptors), self.perform)
         return Machine(
             host=self.host,
+            # None lets the loop call adapters itself, without a function in between.
             perform=None if plain else around,
             debug=self.debug,
             unfold=unfold,
@@ -89,6 +90,8 @@ class Interpreter:
         """
         try:
             try:
+                # Two levels, because what the inner one raises in place of a signal is tidied like any other
+                # exception.
                 return await unfold(Strand(self._machine, runtime), eff)
             except Raised as signal:
                 raise _unhandled(signal) from None
@@ -123,6 +126,7 @@ class Interpreter:
         unfolding = unfold(strand, eff)
         try:
             try:
+                # One step: a program that never waits is over by then.
                 unfolding.send(None)
             except StopIteration as stop:
                 return stop.value
@@ -132,6 +136,7 @@ class Interpreter:
                 if not _is_want_of_loop(error):
                     raise
                 raise Suspended(block_line(error.__traceback__)) from error
+            # Before it is closed, while its blocks still stand somewhere.
             place = strand.place()
             _abandon(unfolding)
             raise Suspended(place)

@@ -34,6 +34,9 @@ from effect_runtime.interpreter._chain import fold
 from effect_runtime.interpreter._strand import Effect, Enter, Strand
 from effect_runtime.interpreter._traceback import without_this_frame
 
+# A generator on the stack is a block; all else on it is a frame, waiting for the outcome of its source: an
+# instruction itself, or an object of `_frames`. The stack is explicit, so that a million binds need no recursion;
+# do-blocks delegate natively all the same, because CPython is faster at that than any loop written in Python.
 _OWN_FRAMES = frozenset({Attempt, Bind, Caught, ExitOf, Fold, Map})
 """Instructions that are their own frame: they hold a source and no state."""
 
@@ -69,6 +72,13 @@ class Thrown(Eff[Any, Any, Any]):
         return error
 
 
+# This is one long function because a Python call for each instruction is more than the hot path can afford. Kinds are
+# compared by identity and in the order of how often they come up, so a subclass, such as a dispatched `Call`, goes by
+# the tables. Only where something lies around adapters may an operation's answer be an effect that is run: a stub
+# gives one. A block that is new is sent None, like any other value. What was raised, by a block, an adapter or a
+# frame, goes on as data (`Thrown`), because whoever may answer it stands on our stack and not on Python's; a value
+# leaves by way of the strand, because a traceback may keep this frame and all its locals. A block that ends with a
+# value after it was thrown a cancellation may have swallowed it: `Confirm` looks.
 async def unfold(strand: Strand, eff: Any) -> Any:
     """Run `eff` on `strand` and return its value, or raise `Raised`, the defect or the cancellation."""
     stack, perform, watch = strand.stack, strand.machine.perform, strand.machine.watch
@@ -154,6 +164,8 @@ def _continuation(strand: Strand, answer: Any) -> Effect:
 def _answer(strand: Strand, error: Any) -> Effect:
     """Hand a failure that no block has seen to the frames above it; only a block needs it as a signal."""
     stack = strand.stack
+    # Raising and catching a signal is most of what a caught failure costs, so none is raised where only frames would
+    # see it.
     while stack:
         top = stack[-1]
         kind = type(top)
@@ -174,6 +186,7 @@ def _answer(strand: Strand, error: Any) -> Effect:
 def _unwind(strand: Strand, thrown: Thrown) -> Effect:
     """Hand an error to blocks and frames, innermost first, until one names the next instruction; else raise it."""
     stack = strand.stack
+    # All in one function: `without_this_frame` takes exactly one frame out of a traceback, and this is the one.
     error = thrown.take()
     try:
         if not isinstance(error, (Raised, Exception)) and _cancellation.is_cancellation(error):
@@ -191,6 +204,7 @@ def _unwind(strand: Strand, thrown: Thrown) -> Effect:
             if top.gi_frame is not None:  # It is still alive: the error did not come from itself.
                 try:
                     eff = top.throw(error)
+                    # It yielded instead of ending: there is something to do in its `finally`.
                     if strand.suspect is error:
                         _go_on_cancelled(strand, error, eff)
                     return eff  # type: ignore[no-any-return]  # edge: checked when it is evaluated
@@ -200,6 +214,7 @@ def _unwind(strand: Strand, thrown: Thrown) -> Effect:
                 except BaseException as raised:
                     error = without_this_frame(raised)
             stack.pop()
+            # Something else came out in place of the cancellation, which may still be pending: that is asked first.
             if strand.suspect is not None and not _cancellation.is_cancellation(error):
                 return Confirm(None, error)
         raise error
@@ -209,6 +224,8 @@ def _unwind(strand: Strand, thrown: Thrown) -> Effect:
 
 def _go_on_cancelled(strand: Strand, suspect: BaseException, eff: Effect) -> None:
     """Let an effect of an `except` or `finally` run under the pending cancellation, as awaits do there."""
+    # asyncio delivers a `Task.cancel()` once, a cancel scope at every wait. Asked for again, both look alike to the
+    # effect.
     strand.insisted = _cancellation.insist(suspect, strand.baseline)
     if strand.machine.debug and type(eff) is not Pure:
         warning = RunningWarning(

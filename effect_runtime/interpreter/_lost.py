@@ -37,6 +37,7 @@ class _Step:
     __slots__ = ("_built", "_outer", "_used")
 
     def __init__(self) -> None:
+        # By id, with the effect beside it: held to the end of the step, so that no other object can get the same id.
         self._built: dict[int, tuple[Any, str]] = {}
         self._used: set[int] = set()
         self._outer: Any = None
@@ -47,6 +48,7 @@ class _Step:
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(self._outer)
+        # A step that ends with an error loses what it had built, and is right to.
         if _[0] is None or _[0] is StopIteration:
             self._report()
 
@@ -54,6 +56,7 @@ class _Step:
         if event == "call" and frame.f_code.co_name == "__iter__":
             self._used.add(id(frame.f_locals.get("self")))
         elif event == "return" and isinstance(argument, Eff):
+            # Where it was returned first is where it was built: every function that hands it on returns it, too.
             self._built.setdefault(id(argument), (argument, _line(frame.f_back)))
 
     def _report(self) -> None:

@@ -15,6 +15,7 @@ def worst(errors: Iterable[BaseException]) -> BaseException | None:
     """Return the one exception to raise for all of `errors`, which are in the order of their index."""
     found: list[BaseException] = []
     for error in errors:
+        # By identity: the class of an exception may refuse to be compared, and one exception can come by two ways.
         if not any(error is known for known in found):
             found.append(error)
     hosts = [error for error in found if not isinstance(error, (Exception, Raised))]

@@ -58,11 +58,13 @@ class _Branches:
         try:
             try:
                 self.values[index] = await strand.machine.unfold(strand, effect)
+            # All but a cancellation: the scope that asked for it must see it come back.
             except (Raised, Exception, *STOPS) as error:
                 self.errors[index] = without_this_frame(error)
             if self.hurry(self.errors.get(index)):
                 self.group.cancel_scope.cancel()
         except BaseException:
+            # This branch was cancelled, and a finalizer of it broke: nobody is left in it to say so.
             broken = worst(strand.defects)
             if broken is not None:
                 self.errors[index] = broken
@@ -130,6 +132,7 @@ async def _race(strand: Strand, eff: Race) -> Effect:
     branches = await _together(strand, eff.sources, _value_or_defect)
     defects = [error for error in branches.ordered_errors() if not isinstance(error, Raised)]
     won = [value for value in branches.values if value is not _PENDING]
+    # Two may end before the others are stopped: a bug is told even then.
     if won and not defects:
         return Pure(won[0])
     return _all_values(branches)
@@ -144,6 +147,7 @@ async def _for_each(strand: Strand, eff: ForEach) -> Effect:
     group = anyio.create_task_group()
     branches = _Branches(len(eff.items), group, _any_error)
     async with group:
+        # Workers that share an iterator, not a task for each item: a task costs thirty times an operation.
         for _ in range(min(eff.limit, len(eff.items))):
             group.start_soon(_work, strand, branches, pending, eff)
     return _all_values(branches)
@@ -204,6 +208,8 @@ class _RunningFiber(Fiber[Any, Any]):
             raise
         finally:
             if self.exit is None or isinstance(self.exit, Cancelled):
+                # With a value, or cancelled, it has nothing to tell when the scope ends. A failure stays there until
+                # it is joined.
                 self.scope.fibers.pop(self, None)
             del self  # From Python 3.12 on a traceback keeps this frame, too: with the exit it would be a cycle.
 

@@ -124,6 +124,7 @@ class Recording:
         elif number < KEPT:
             self._last.append(entry)
         else:
+            # A ring: what is recorded costs the same however long the attempt lasts.
             self._last[number % _HALF] = entry
         return entry
 

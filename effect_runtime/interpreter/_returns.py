@@ -188,6 +188,7 @@ def _composed(source: Eff[Any, Any, Any], function: Callable[[Result[Any, Any]],
         seen.append(exit)
         return exit
 
+    # `exit_of` lets the host's own cancellation pass: of that one only a finalizer hears.
     return ensure(exit_of(source).map(note_exit), Defer(cut_off)).bind(go_on)
 
 

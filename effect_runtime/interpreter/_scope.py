@@ -37,6 +37,8 @@ async def close_scope(strand: Strand, scope: Scope, error: BaseException | None)
 async def _end_fibers(strand: Strand, scope: Scope, error: BaseException | None) -> BaseException | None:
     group = scope.task_group
     assert group is not None
+    # The group must see a cancellation that passes it, and must not see a failure: it would wrap it in a group of its
+    # own.
     passing = error if is_cancellation(error) else None
     if passing is None:
         group.cancel_scope.cancel()
@@ -70,6 +72,7 @@ async def finalize(
         try:
             await _close(strand, finalizer)
         except Raised as signal:
+            # By its type a finalizer cannot fail, so one that does is a bug.
             found.append(UnhandledFailure(signal.error).with_traceback(signal.__traceback__))
         except BaseException as raised:
             found.append(raised)
@@ -85,6 +88,8 @@ def tell(strand: Strand, found: Sequence[BaseException]) -> BaseException | None
 
 
 async def _close(strand: Strand, finalizer: Finalizer) -> None:
+    # A strand of its own: the stack of the program is being unwound and must not meet the finalizer's errors a second
+    # time.
     own = Strand(strand.machine, finalizer.runtime, loopless=strand.loopless)
     if strand.loopless:
         await strand.machine.unfold(own, finalizer.effect)

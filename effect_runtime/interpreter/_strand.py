@@ -78,6 +78,7 @@ class Scope:
     def __init__(self, task_group: TaskGroup | None = None) -> None:
         self.task_group = task_group
         self.finalizers: list[Finalizer] = []
+        # A dict for its order: forks are told of in the order in which they began, in every process.
         self.fibers: dict[Any, None] = {}
 
 
@@ -140,6 +141,7 @@ class Strand:
         """Return the scope around the current instruction; the first call opens one around the whole strand."""
         if self.scope is None:
             self.scope = Scope()
+            # At the very bottom: it is closed last, whatever stands above it by now.
             self.stack.insert(0, ScopeFrame(self.scope, None))
         return self.scope
 

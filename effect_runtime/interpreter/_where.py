@@ -21,6 +21,7 @@ def running_line() -> str | None:
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code is _LOOP:
+            # A copy of all locals: right for a rare diagnostic, too dear for every operation.
             strand = frame.f_locals.get("strand")
             return strand.place() if isinstance(strand, Strand) else None
         frame = frame.f_back

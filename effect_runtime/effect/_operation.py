@@ -144,6 +144,7 @@ async def _unanswered(handler: object, message: object) -> Any:
     raise TypeError(handler, message)
 
 
+# Bounded, because a cache holds its classes and a test suite defines them by the hundred.
 @lru_cache(maxsize=256)
 def _ports(runtime: type[Any]) -> tuple[Port, ...]:
     """Read the ports off the annotations of a runtime class, once per class."""
@@ -152,5 +153,6 @@ def _ports(runtime: type[Any]) -> tuple[Port, ...]:
     except (NameError, TypeError, AttributeError):
         return ()  # Annotations that only a type checker can see: the adapter's own class names the port then.
     found = [(name, hint) for name, hint in hints.items() if isinstance(hint, type)]
+    # Two fields of one port are told apart by the name of the field; a stub that is keyed by the port answers both.
     kinds = [hint for _, hint in found]
     return tuple(Port(name, hint, kinds.count(hint) > 1) for name, hint in found)

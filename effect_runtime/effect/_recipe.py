@@ -36,11 +36,14 @@ def recipe(instruction: type[Any], slots: tuple[str, str, str], function: Any, s
 
 def _parameters(function: object) -> tuple[str, ...] | None:
     """Return the parameters, if every call gives each of them, by position or name."""
+    # A default, a star or a keyword-only parameter lets one call be written in ways that differ in what is given:
+    # such a function gets its arguments as they came.
     if not isinstance(function, FunctionType) or function.__defaults__:
         return None
     code = function.__code__
     if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or code.co_kwonlyargcount or code.co_posonlyargcount:
         return None
+    # A parameter that is called like one of our own names would hide it.
     names = code.co_varnames[: code.co_argcount]
     return None if _OURS.intersection(names) else names
 

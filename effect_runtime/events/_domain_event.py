@@ -57,6 +57,7 @@ def _declared(cls: type, bound: Mapping[Any, Any]) -> Any:
         if base is DomainEvent:
             return arguments[0] if arguments else Never
         if isinstance(base, type) and issubclass(base, DomainEvent):
+            # A generic event class in between has named E its own way; what this class put there is what counts.
             return _declared(base, dict(zip(getattr(base, "__parameters__", ()), arguments, strict=False)))
     return Never
 

@@ -75,6 +75,7 @@ class Events:
         return len(self._events)
 
     def __iter__(self) -> Iterator[DomainEvent[Any] | Enqueued]:
+        # A copy: a handler may emit while somebody walks through it.
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:

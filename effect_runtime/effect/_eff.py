@@ -146,7 +146,7 @@ class Pure(Eff[A_co]):
     def __iter__(self) -> Generator[Eff[Any], Any, A_co]:
         # No trip through the loop: a value needs none, and this makes `yield from succeed(x)` cost two calls.
         return self.value
-        # As in `Fail`: never reached, and what makes this a generator function.
+        # Never reached: it makes this a generator function, which is what `yield from` asks of it.
         yield self
 
     def __repr__(self) -> str:
@@ -165,7 +165,7 @@ class Fail(Eff[Never, E_co]):
     def __iter__(self) -> Generator[Eff[Any, E_co], Any, Never]:
         # Raised right here, the traceback starts at the user's own line and needs no trip through the loop.
         raise Raised(self.error)
-        # Never reached: it makes this a generator function, which is what `yield from` asks of it.
+        # As in `Pure`: never reached.
         yield self
 
     def __repr__(self) -> str:

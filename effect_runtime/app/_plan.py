@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
-from effect_runtime.dispatch import Binding, Diagnostic, Subscription, TransportInterpreter
+from effect_runtime.dispatch import Binding, Diagnostic, Signature, Subscription, TransportInterpreter
 from effect_runtime.integration import Secrets, Topic, Transport
 from effect_runtime.interpreter import Host, Interpreter
 from effect_runtime.outbox import ConsumerPolicy, Pace, RelayPolicy, Retention
@@ -38,6 +38,8 @@ class Plan:
     retention: Retention | None
     elsewhere: tuple[Subscription[Any], ...] = ()
     """Subscriptions of contexts that run in other processes."""
+    signatures: dict[object, Signature] = field(factory=dict, repr=False)
+    """What was read of handlers when it was first opened: the same wherever it is moved to. Owned by the plan."""
 
     @property
     def host(self) -> Host:

@@ -176,10 +176,10 @@ def home_of(plan: Plan, binding: Binding, site: Site, *, opened: Any, owners: Ma
         interpreter=plan.interpreter,
         diagnose=plan.diagnose,
         tenant=plan.tenant,
-        commands=entries_of(context.commands),
-        queries=entries_of(context.queries),
+        commands=entries_of(context.commands, plan.signatures),
+        queries=entries_of(context.queries, plan.signatures),
         reactions=reactions_of(context.handlers, declared_failures),
-        subscriptions=deliveries_of(context.subscriptions),
+        subscriptions=deliveries_of(context.subscriptions, plan.signatures),
         strangers=dict(owners),
         queues=site.queues[context.name],
     )

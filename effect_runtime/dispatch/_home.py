@@ -135,9 +135,9 @@ class Home:
         return make(transaction)
 
 
-def entries_of(handlers: Iterable[Any]) -> dict[object, Entry]:
-    """Read the types of commands or queries."""
-    return {handler: Entry(handler, _read(handler)) for handler in handlers}
+def entries_of(handlers: Iterable[Any], known: dict[object, Signature] | None = None) -> dict[object, Entry]:
+    """Read the types of commands or queries, but for those that are `known`; what is read is added to them."""
+    return {handler: Entry(handler, _read(handler, known)) for handler in handlers}
 
 
 def reactions_of(handlers: Iterable[DomainHandler], declared: Callable[[type], Any]) -> dict[type, Reaction]:
@@ -150,10 +150,11 @@ def reactions_of(handlers: Iterable[DomainHandler], declared: Callable[[type], A
 
 def deliveries_of(
     subscriptions: Iterable[Subscription[Any]],
+    known: dict[object, Signature] | None = None,
 ) -> dict[Subscription[Any], dict[type, Signature]]:
-    """Read the types of subscription handlers."""
+    """Read the types of subscription handlers, but for those that are `known`; what is read is added to them."""
     return {
-        subscription: {handler.event: _read(handler) for handler in subscription.handlers}
+        subscription: {handler.event: _read(handler, known) for handler in subscription.handlers}
         for subscription in subscriptions
     }
 
@@ -180,8 +181,12 @@ def due_reaction(context: str, identity: str) -> str:
     return f"{context}/{identity}"
 
 
-def _read(handler: Any) -> Signature:
+def _read(handler: Any, known: dict[object, Signature] | None) -> Signature:
+    if known is not None and handler in known:
+        return known[handler]
     signature: Signature | Fault = handler.signature()
     if isinstance(signature, Fault):
         raise ConfigurationError(f"handler {handler.name!r}", (signature,))
+    if known is not None:
+        known[handler] = signature
     return signature

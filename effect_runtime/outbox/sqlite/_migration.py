@@ -40,10 +40,11 @@ class Migration:
     name: str
     statements: tuple[str, ...] = field(converter=_as_tuple)
     owner: str = "application"
+    checksum: bytes = field(init=False, eq=False, repr=False)
+    """A digest of the name and of the statements; how they are broken into lines does not count."""
 
-    @property
-    def checksum(self) -> bytes:
-        """Return a digest of the name and of the statements; how they are broken into lines does not count."""
+    @checksum.default
+    def _digest(self) -> bytes:
         parts = (" ".join(part.split()) for part in (self.name, *self.statements))
         return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 

@@ -13,6 +13,7 @@ from effect_runtime.testing._faults import Fails, Faults
 from effect_runtime.testing._linear import Explains, Linearizable
 from effect_runtime.testing._process import Client
 from effect_runtime.testing._replay import replayed
+from effect_runtime.testing._simulated import Simulated, simulated
 from effect_runtime.testing._simulation import Party, Simulation
 from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
 from effect_runtime.testing._trace import Step, Trace
@@ -36,6 +37,7 @@ __all__ = [
     "Plan",
     "Planned",
     "Run",
+    "Simulated",
     "Simulation",
     "Site",
     "Step",
@@ -46,4 +48,5 @@ __all__ = [
     "explore",
     "replay",
     "replayed",
+    "simulated",
 ]

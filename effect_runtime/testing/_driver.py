@@ -20,7 +20,7 @@ from effect_runtime.errors import Deadlocked
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._host import NOON, virtual_host
 from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing._ordered import in_asyncio, not_in_trio, ordered_scopes
 from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
 from effect_runtime.testing._site import Canonical
 
@@ -44,7 +44,6 @@ class Driver:
     def __init__(self, *, start: datetime = NOON) -> None:
         self._sequencer = Sequencer(Canonical(), strict=False)
         self._life = Incarnation(self._sequencer, "test")
-        self._waiting: dict[Task[Any], None] = {}
         self.host: Host = virtual_host(self._sequencer, number=0, start=start)
 
     @property
@@ -83,28 +82,27 @@ class Driver:
         context = Context()
         context.run(FIBER.set, Fiber("test", name))
         context.run(in_asyncio)
-        task = self._life.create_task(_awaited(function), name=name, context=context)
-        self._waiting[task] = None
-        task.add_done_callback(self._waiting.pop, context=context)
+        self._life.create_task(_awaited(function), name=name, context=context)
 
     def _drive(self) -> None:
         sequencer = self._sequencer
-        with ordered_scopes():
+        with ordered_scopes(), not_in_trio():
             ending = sequencer.drive(sequencer.now + _FAR.total_seconds())
         if sequencer.troubles:
             raise sequencer.troubles[0]
         if ending != "done":
-            raise Deadlocked(_ENDINGS[ending], fibers=[f"{task.get_name()} {place_of(task)}" for task in self._waiting])
+            raise Deadlocked(_ENDINGS[ending], fibers=[_told(task) for task in self._life.waiting])
 
 
 async def _awaited(function: Callable[[], Awaitable[object]]) -> None:
     await function()
 
 
-def place_of(task: Task[Any]) -> str:
-    """Return the innermost line of the user's on which a task waits."""
-    places = [place for frame in _frames(task.get_coro()) if (place := _place(frame)) is not None]
-    return f"waits at {places[-1]}" if places else "waits"
+def _told(task: Task[Any]) -> str:
+    """Say on which lines of the user's a task waits, the innermost last."""
+    found = [place for frame in _frames(task.get_coro()) if (place := _place(frame)) is not None]
+    name = "a branch" if task.get_name().startswith("effect_runtime.") else task.get_name()
+    return f"{name}: {' -> '.join(dict.fromkeys(found)) or 'waits for the others'}"
 
 
 def _frames(awaited: Any) -> Iterator[Any]:
@@ -118,7 +116,8 @@ def _frames(awaited: Any) -> Iterator[Any]:
 def _place(frame: Any) -> str | None:
     strand = frame.f_locals.get("strand")  # a run loop: the blocks of its program are not among the awaits
     if strand is not None and hasattr(strand, "place"):
-        return str(strand.place())
+        place: str = strand.place()
+        return place if ":" in place else None
     file: str = frame.f_code.co_filename
     if file.startswith(_OURS) or (file.startswith(_STANDARD) and "site-packages" not in file):
         return None

@@ -90,6 +90,11 @@ class Incarnation:
             context.run(FIBER.set, Fiber(self.process, role if number == 1 else f"{role}-{number}"))
         return context
 
+    @property
+    def waiting(self) -> tuple[Task[Any], ...]:
+        """Return its tasks that have not ended, in the order of their beginning."""
+        return tuple(task for task in self._tasks if not task.done())
+
     # What asyncio asks of a loop.
 
     def get_debug(self) -> bool:

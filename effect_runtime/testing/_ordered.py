@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar, final
 
 from anyio._backends import _asyncio as engine
+from anyio._core import _eventloop
 from anyio._core._eventloop import set_current_async_library
 
 T = TypeVar("T", bound=Hashable)
@@ -51,6 +52,21 @@ def ordered_scopes() -> Iterator[None]:
             del _SCOPES.set
         else:
             _SCOPES.set = outer
+
+
+@contextmanager
+def not_in_trio() -> Iterator[None]:
+    """Let anyio forget, while entered, that trio drives this thread: what runs inside is asyncio's."""
+    local: Any = getattr(getattr(_eventloop, "sniffio", None), "thread_local", None)
+    outer = getattr(local, "name", None)
+    if outer is None:
+        yield
+        return
+    local.name = None
+    try:
+        yield
+    finally:
+        local.name = outer
 
 
 def is_redelivery(callback: Any) -> bool:

@@ -18,12 +18,10 @@ from effect_runtime.dispatch import Acknowledgement, Diagnostic
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._agenda_worker import AgendaWorker, AgendaWorkerStore
 from effect_runtime.outbox._consumer import ConsumerPolicy
-from effect_runtime.outbox._crew import Crew
-from effect_runtime.outbox._pump import Pace, Pump
+from effect_runtime.outbox._pump import Crew, Pace, Pump
 from effect_runtime.outbox._reaction import Taker
 from effect_runtime.outbox._volatile_queue import VolatileQueue
-from effect_runtime.outbox._wake import Wake
-from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._wake import Wake, Watch
 
 
 @frozen(kw_only=True)

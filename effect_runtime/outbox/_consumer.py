@@ -32,11 +32,9 @@ from effect_runtime.outbox._inbox import Admission, Bury, Hold, Plan, Settle, Ve
 from effect_runtime.outbox._inlet import Inlet
 from effect_runtime.outbox._ports import InboxUnit, Waiting
 from effect_runtime.outbox._pump import Pace, Pump
-from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described, shown
-from effect_runtime.outbox._trouble import is_store_trouble
-from effect_runtime.outbox._wake import Wake
-from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._trouble import is_store_trouble, is_stray
+from effect_runtime.outbox._wake import Wake, Watch
 from effect_runtime.outbox._worker import ConsumerStore, Worker
 
 _RELAXED: Final = Pace(busy_poll=timedelta(milliseconds=50), idle_poll=timedelta(milliseconds=500))

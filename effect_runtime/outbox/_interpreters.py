@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from effect_runtime.errors import PublishForbidden
 from effect_runtime.integration import Envelope, Transport, encode_message
-from effect_runtime.outbox._stray import is_stray
+from effect_runtime.outbox._trouble import is_stray
 from effect_runtime.outbox._wake import Wake
 
 

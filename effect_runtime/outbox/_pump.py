@@ -1,4 +1,4 @@
-"""The loop under the relay and the consumer's worker: claim, work side by side, give back, rest.
+"""The loop under everything that claims: claim, work side by side, give back, rest. A crew is several of them.
 
 Knows no lanes and no events. Rests until its bell rings or the next item is due; drains with a deadline on the way out.
 """
@@ -6,9 +6,9 @@ Knows no lanes and no events. Rests until its bell rings or the next item is due
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, final
 
 from anyio import CancelScope, Event, create_task_group, current_time, get_cancelled_exc_class, move_on_after
 from anyio.abc import TaskGroup
@@ -17,9 +17,8 @@ from attrs import frozen
 
 from effect_runtime.effect import Schedule
 from effect_runtime.interpreter import Host
-from effect_runtime.outbox._stray import is_stray
-from effect_runtime.outbox._wake import Wake
-from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._trouble import is_stray
+from effect_runtime.outbox._wake import Wake, Watch
 
 T = TypeVar("T")
 
@@ -262,3 +261,46 @@ class Pump(Generic[T]):
     async def _snooze(self, seconds: float, group: TaskGroup) -> None:
         await self._host.time.sleep(timedelta(seconds=seconds))
         group.cancel_scope.cancel()
+
+
+@final
+class Crew:
+    """Run pumps side by side under one bell; owned by whoever runs the application."""
+
+    __slots__ = ("_bell", "_pumps", "_wake")
+
+    def __init__(self, pumps: Sequence[Pump[Any]], *, wake: Wake, bell: Wake) -> None:
+        self._pumps = tuple(pumps)
+        self._wake = wake
+        self._bell = bell
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Return what keeps the pumps from their store, if anything does."""
+        return tuple(pump.trouble for pump in self._pumps if pump.trouble is not None)
+
+    @property
+    def is_calm(self) -> bool:
+        """Tell whether every pump has looked, found nothing due, and has not been rung since."""
+        return all(pump.is_calm for pump in self._pumps)
+
+    async def calm(self) -> None:
+        """Wait until it is calm. Only a running crew becomes so."""
+        # Again until all are calm at once: what one has done may have given another something to do.
+        while not self.is_calm:
+            for pump in self._pumps:
+                await pump.calm()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work while entered; leaving stops all pumps at once, and then waits for each within its drain."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._wake.followed_by(self._bell))
+            for pump in self._pumps:
+                await stack.enter_async_context(pump.running())
+            try:
+                yield
+            finally:
+                # All are stopped before the stack waits for the first: their drains run side by side, not in a row.
+                for pump in self._pumps:
+                    pump.stop()

@@ -23,9 +23,8 @@ from effect_runtime.outbox._agenda import Persistence, plan_after_try
 from effect_runtime.outbox._inbox import Bury, Plan, Verdict
 from effect_runtime.outbox._ports import AgendaUnit
 from effect_runtime.outbox._recording import encoded_recording
-from effect_runtime.outbox._stray import is_stray
 from effect_runtime.outbox._text import described, shown
-from effect_runtime.outbox._trouble import is_store_trouble
+from effect_runtime.outbox._trouble import is_store_trouble, is_stray
 
 _NO_SECRETS: Final = Secrets()
 

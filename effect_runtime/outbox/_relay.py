@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import assert_never
 
 from anyio import move_on_after
@@ -27,11 +27,10 @@ from effect_runtime.interpreter import Host
 from effect_runtime.outbox._breaker import Breaker, BreakerEvent, BreakerState
 from effect_runtime.outbox._lanes import Ending, Paused, Rejected, RelayPolicy, Through, Unavailable, plan
 from effect_runtime.outbox._ports import Claimed, RelayStore, Settlement
-from effect_runtime.outbox._pump import Pace, Pump
-from effect_runtime.outbox._stray import is_stray
+from effect_runtime.outbox._pump import Crew, Pace, Pump
 from effect_runtime.outbox._text import described
-from effect_runtime.outbox._wake import Wake
-from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._trouble import is_stray
+from effect_runtime.outbox._wake import Wake, Watch
 
 
 @frozen(kw_only=True)
@@ -239,14 +238,14 @@ class Relay:
         self._outlets = tuple(
             _Outlet(each, owner, store, transport, host, policy or RelayPolicy(), self._tally) for each in destinations
         )
-        pace = pace or Pace()
-        self._wake = wake
-        self._bell = Wake()
-        watch = Watch(store.version, self._bell, host, pace.busy_poll, pace.idle_poll)
-        self._pumps = tuple(
-            Pump(each, host=host, pace=pace, wake=self._bell, watch=watch if number == 0 else None)
+        pace, bell = pace or Pace(), Wake()
+        # One watch rings for all outlets: each poll is a statement on the store.
+        watch = Watch(store.version, bell, host, pace.busy_poll, pace.idle_poll)
+        pumps = [
+            Pump(each, host=host, pace=pace, wake=bell, watch=watch if number == 0 else None)
             for number, each in enumerate(self._outlets)
-        )
+        ]
+        self._crew = Crew(pumps, wake=wake, bell=bell)
 
     @property
     def counts(self) -> RelayCounts:
@@ -261,28 +260,19 @@ class Relay:
     @property
     def trouble(self) -> tuple[str, ...]:
         """Return what keeps its loops from the store, if anything does."""
-        return tuple(pump.trouble for pump in self._pumps if pump.trouble is not None)
+        return self._crew.trouble
 
     @property
     def is_calm(self) -> bool:
         """Tell whether every loop has looked, found nothing due, and has not been rung since."""
-        return all(pump.is_calm for pump in self._pumps)
+        return self._crew.is_calm
 
     async def calm(self) -> None:
         """Wait until it is calm. Only a running relay becomes so."""
-        while not self.is_calm:
-            for pump in self._pumps:
-                await pump.calm()
+        await self._crew.calm()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Relay while entered. Leaving stops claiming, finishes publishes within the drain, and gives leases back."""
-        async with AsyncExitStack() as stack:
-            stack.enter_context(self._wake.followed_by(self._bell))
-            for pump in self._pumps:
-                await stack.enter_async_context(pump.running())
-            try:
-                yield
-            finally:
-                for pump in self._pumps:  # all at once; each is then waited for
-                    pump.stop()
+        async with self._crew.running():
+            yield

@@ -1,14 +1,19 @@
-"""A bell between a commit and whoever waits for it, inside one process.
+"""A bell between a commit and whoever waits for it, and the watch that rings it for commits of other processes.
 
-Knows no store and no relay. A ring that nobody heard costs latency only: every listener polls as well.
+Knows no store, only a number that changes, and no relay. A ring that nobody heard costs latency only: every listener
+polls as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from anyio import Event
+from attrs import frozen
+
+from effect_runtime.interpreter import Host
 
 
 class Wake:
@@ -54,3 +59,37 @@ class Wake:
             yield
         finally:
             self._followers.remove(follower)
+
+
+@frozen(eq=False)
+class Watch:
+    """Ring `bell` soon after `version` has changed, eager after a change and calmer the longer nothing happens.
+
+    A commit of our own rings, too: nobody can tell them apart.
+    """
+
+    version: Callable[[], int]
+    bell: Wake
+    host: Host
+    busy: timedelta
+    idle: timedelta
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        seen, interval = self._version(), self.busy
+        while True:
+            # Up to a fifth earlier, by chance: processes that share a store do not poll it in step.
+            await self.host.time.sleep(interval * (1.0 - 0.2 * self.host.entropy.random()))
+            now = self._version()
+            # None differs from every number: that a store is back, or gone, rings, too.
+            if now != seen:
+                seen, interval = now, self.busy
+                self.bell.ring()
+            else:
+                interval = min(interval * 1.5, self.idle)
+
+    def _version(self) -> int | None:
+        try:
+            return self.version()
+        except Exception:  # the store is down: whoever works on it says so
+            return None

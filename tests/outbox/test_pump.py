@@ -13,7 +13,7 @@ from attrs import define, field
 
 from effect_runtime.outbox import Pace, Wake
 from effect_runtime.outbox._pump import Pump
-from effect_runtime.outbox._watch import Watch
+from effect_runtime.outbox._wake import Watch
 from tests.outbox.world import steps, turned_host, until
 
 pytestmark = pytest.mark.anyio

@@ -74,6 +74,7 @@ def _title_faults(context: Context[Any, Any]) -> Iterator[Fault]:
 def _queue_faults(context: Context[Any, Any]) -> Iterator[Fault]:
     first: dict[str, EventQueue] = {}
     for handler in context.after_commits:
+        # By value: a module that is loaded again defines the same queue a second time, which harms nobody.
         if first.setdefault(handler.queue.name, handler.queue) != handler.queue:
             yield Fault(
                 Code.ER118,

@@ -49,6 +49,7 @@ async def answer_command(
         value, job = await _answered(home, entry, message, request, refusals, admit, waits, recording)
         if admit is not None and (job is None or job.is_recalled):
             await _admitted(home, admit)
+    # Not for a cancellation: an audit takes a transaction, and whoever cancels does not wait for one.
     except (Exception, Raised):
         await refusals.audited(entry.handler.title)
         raise
@@ -67,6 +68,8 @@ async def _answered(
     recording: Recording | None,
 ) -> tuple[Any, Job | None]:
     handler = entry.handler
+    # Judged before anything is read: whoever merely knows a command id must not learn its answer. For the same reason
+    # a policy that reads runs in the unit, ahead of the stored answer and the claim.
     policy = refusals.judged(handler, message, nested=False)
     digest = None if request.command_id is None else fingerprint(handler.title, message)
     if digest is not None and policy is None:
@@ -75,6 +78,7 @@ async def _answered(
             return recall(stored, command=handler.title, fingerprint=digest, kind=entry.signature.answer), None
 
     async def work(unit: Unit) -> Any:
+        # This may be the second try: refusals of the one that was undone have not happened.
         refusals.clear()
         if recording is not None:
             unit.record(recording)
@@ -176,6 +180,7 @@ def due_request(title: str, envelope: Envelope) -> MessageContext:
 
 
 async def _admitted(home: Home, admit: Admit) -> None:
+    # Nothing is left to do but what `admit` itself writes, such as the end of an item.
     async with home.store.unit() as unit:
         await unit.begin()
         await admit(unit)

@@ -99,6 +99,7 @@ class Attempts:
             except TransactionLost as error:
                 if self.alone or not self._may_repeat():
                     raise self._not_done(Conflict(self._reason(error))) from error
+                # Once only: alone in its transaction a unit meets nobody's trouble but its own.
                 self.alone = True
             except StoreConflict as error:
                 wait = self._next_wait()
@@ -139,6 +140,8 @@ class Attempts:
                     unit.close()
         finally:
             if committed:
+                # In `finally`, because leaving the unit may raise or be cancelled after COMMIT: the relay is told all
+                # the same.
                 await self._tell(committed)
         return value
 
@@ -156,6 +159,8 @@ class Attempts:
                     value = await job.work(unit)
                     if unit.events.mark():
                         await drain(unit)
+                    # Within the deadline: also a body that wrote nothing waits its turn, for the claim and the
+                    # ledger.
                     if not unit.is_open:
                         await unit.open()
         except (Exception, Raised) as error:
@@ -188,6 +193,7 @@ class Attempts:
         numbered = await unit.transaction.commit(ledger)
         if reactions is not None or unit.due.is_used:
             self._leave(unit, reactions)
+        # Without rows no store has numbered anything, and the interpreter gets what was collected.
         return numbered if rows else collected
 
     def _leave(self, unit: Unit, reactions: Reactions | None) -> None:
@@ -222,6 +228,8 @@ class Attempts:
         return DeadlineExceeded(None if running is None else running.place(unit.runtime), after)
 
     def _may_repeat(self) -> bool:
+        # Where a try ended before it had a unit, the unit of the one before still counts: what went out then stays
+        # out.
         return self.unit is None or self.unit.irreversible is None
 
     def _next_wait(self) -> timedelta | None:

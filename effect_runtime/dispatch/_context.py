@@ -373,6 +373,8 @@ def _takes_two(make: Callable[..., Any]) -> bool:
 
 def _caller() -> tuple[str, str]:
     """Return the module that is defining something, and the line."""
+    # By the frames of the caller: the module decides whose territory classes are in, and nobody should have to pass
+    # `__name__`.
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back

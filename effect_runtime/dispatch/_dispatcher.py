@@ -92,6 +92,7 @@ class Dispatcher:
 
     def _refuse_inside(self, home: Home, entry: Entry) -> None:
         """Refuse a command that would wait for the transaction of the very task that asks for it."""
+        # Without this look the command would wait for its own caller's transaction until the deadline.
         task = this_task()
         for other in self.homes.values():
             if other.store is home.store and task in other.writing:

@@ -51,6 +51,7 @@ class DueCommands:
     async def cancel_due(self, id: DueId) -> bool:
         """Take a command back."""
         self._expect_open("cancel_due")
+        # An id of somebody else's item, such as an event for a handler, cannot be cancelled by guessing it.
         return await self._is_ours(id) and await self.transaction.agenda.cancel(id)
 
     @operation(kind="transactional")

@@ -45,6 +45,7 @@ async def enqueue_outside(
     if wait is None:
         await _write(home, request, reactions)
         return None
+    # Before the write: an item that ended between the commit and the watch would be waited for in vain.
     with home.queues.expect(reactions.ids) as expectation:
         await _write(home, request, reactions)
         return await expectation.acknowledged(wait)

@@ -47,6 +47,8 @@ def reactions_of_events(
     durable, volatile, queues = list[AgendaItem](), list[VolatileItem](), dict[EventQueue, None]()
     for event in events:
         for handler in home.after_commits.get(type(event), ()):
+            # A dict as a set with an order: back-pressure asks the queues in the order of registration, in every
+            # process.
             queues[handler.queue] = None
             envelope = _envelope(
                 home,

@@ -45,6 +45,7 @@ def judge(
 def _wrong_fields(
     handler: Command[Any, Any, Any, Any] | Query[Any, Any, Any, Any], answer: object
 ) -> tuple[FieldError, ...]:
+    # A text is iterable, too, and its letters are no fields.
     answered: Iterable[object] = answer if isinstance(answer, Iterable) and not isinstance(answer, str) else (answer,)
     found = tuple(answered)
     wrong = tuple(each for each in found if isinstance(each, FieldError))

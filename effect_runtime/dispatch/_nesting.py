@@ -58,6 +58,7 @@ async def answer_nested(unit: Unit, call: Call, runtime: Any, *, refusals: Refus
     if entry is None:
         reason = "it is a query" if handler in unit.home.queries else "it belongs to another context"
         raise ForeignCall(call.title, unit=unit.title, reason=reason)
+    # A name that is bound once: in a closure type checkers do not keep what the test above has shown.
     found = entry
 
     async def work() -> Any:

@@ -13,6 +13,7 @@ class OutsideUnit:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
+        # Python asks for these itself, to copy or to inspect: they are missing as attributes are.
         if name.startswith("__"):
             raise AttributeError(name)
         raise RuntimeOutsideUnit(name)

@@ -33,6 +33,7 @@ class Principal:
     def system(cls, id: str) -> Principal:
         """Name a part of the application: it may use handlers whose access is "internal"."""
         made = cls(f"{SYSTEM}{id}")
+        # No argument of the class: no door can be brought to pass a user's word into it.
         object.__setattr__(made, "is_system", True)
         return made
 

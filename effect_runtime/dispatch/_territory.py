@@ -137,6 +137,7 @@ def _forgotten(context: Context[Any, Any]) -> Iterator[Fault]:
 
 def _submodules(module: ModuleType) -> Iterator[str]:
     for found in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
+        # Importing a `__main__` would run a program.
         if not found.name.rpartition(".")[2].startswith("__"):
             yield found.name
 
@@ -151,6 +152,7 @@ def _functions(context: Context[Any, Any]) -> Iterator[Any]:
 def _closeness(context: Context[Any, Any], module: str) -> int:
     lengths = [len(name) for name in context.modules if _within(module, name)]
     if module == context.home or any(function.__module__ == module for function in _functions(context)):
+        # The module itself is nearer than any package around it.
         lengths.append(len(module) + 1)
     return max(lengths, default=0)
 

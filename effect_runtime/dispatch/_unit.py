@@ -137,6 +137,8 @@ class Unit:
 
     async def perform(self, operation: Operation, runtime: Any) -> Any:
         """Perform one operation of the program; the innermost of the interpreter's layers."""
+        # One operation of every program comes by here: two attribute look-ups and a comparison are all that a local
+        # one pays.
         kind = operation.method.kind
         if kind == "transactional":
             return await self._within_transaction(operation)
@@ -171,10 +173,13 @@ class Unit:
 
     async def within_savepoint(self, what: str, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run `work`; if it ends in any way but a value, undo what it wrote and collected."""
+        # Savepoints are a stack on one connection: those of two branches would end in an order that neither of them
+        # knows.
         if this_task() != self.owner:
             raise SavepointInBranch(what)
         savepoint = Savepoint(None, self.events.mark(), self.outbox.mark())
         self.savepoints.append(savepoint)
+        # Lazily: the savepoint itself is taken by the next transactional operation, if there is one.
         self.settled = False
         try:
             value = await work()
@@ -201,6 +206,7 @@ class Unit:
             await self.turn.wait()
         try:
             self.running = operation
+            # `settled` spares every operation but the first the loop over claim and savepoints.
             if not self.settled or self.interruption is not None:
                 await self._settle()
             value = await operation.method.function(*operation.call, **operation.kwargs)
@@ -227,6 +233,8 @@ class Unit:
             if not self.is_open:
                 if self.waits is not None:
                     self.waits()
+                # An inner timeout may cut this off: `is_open` is set only after it, and the next operation asks
+                # again.
                 await self.transaction.begin()
                 self.is_open = True
                 self.home.writing[self.owner] = self.title
@@ -254,6 +262,7 @@ class Unit:
         command_id, fingerprint = self.request.command_id, self.claim
         if command_id is None or fingerprint is None:
             return
+        # Kept until there is an answer: interrupted, the claim is still to be made.
         answer = await self.transaction.claim(command_id, fingerprint)
         self.claim = None
         if answer is not None:
@@ -262,6 +271,7 @@ class Unit:
     async def _abandon(self, error: Exception) -> NoReturn:
         """End the unit's program by a cancellation, which no broad `except` in its body can outlive."""
         if self.interruption is None:
+            # Only the first reason counts; those that follow are its echoes in a body that is being cancelled.
             self.interruption = error
             self.scope.cancel()
         await checkpoint_if_cancelled()
@@ -284,6 +294,7 @@ class Unit:
         self.outbox.cut(savepoint.outbox)
         if savepoint.number is None or self.interruption is not None or self.scope.cancel_called:
             return  # the whole unit will be rolled back
+        # What stands if the deadline below cuts the undoing off, which raises nothing.
         failure: Exception = RollbackFailed(what, reason="the store did not answer in time")
         # Shielded: rows of a cancelled savepoint must be gone before the program around it goes on.
         with CancelScope(shield=True, deadline=_deadline(_UNDOING)):
@@ -306,6 +317,7 @@ class Unit:
             self.turn.leave()
 
     def _note_external(self, operation: Operation) -> None:
+        # Before it is performed: a call that failed, or was cut off, may have taken effect.
         if not operation.method.idempotent and self.irreversible is None:
             self.irreversible = operation.place(self.runtime)
         if self.is_open:

@@ -48,6 +48,7 @@ def _handler_faults(
             yield signature
             continue
         yield from runtime_faults(handler.function, signature, runtime)
+        # A query's answer is never stored, so it may be anything.
         reason = storable(signature.answer) if isinstance(handler, Command) else None
         if reason is not None:
             yield Fault(

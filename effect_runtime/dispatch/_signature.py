@@ -30,6 +30,7 @@ class Signature:
 def place_of(subject: Callable[..., Any] | type) -> str:
     """Name where a function or class is defined: file, line and qualified name."""
     name = f"{subject.__module__}.{subject.__qualname__}" if hasattr(subject, "__qualname__") else repr(subject)
+    # The code object knows its line; asking `inspect` reads and parses the file, for each of a hundred handlers.
     code = getattr(inspect.unwrap(subject), "__code__", None)
     if isinstance(code, types.CodeType):
         return f"{code.co_filename}:{code.co_firstlineno} {name}"
@@ -50,15 +51,18 @@ def definition_faults(function: Callable[..., Any]) -> Iterator[Fault]:
             problem=f"the handler is a {type(body).__name__}, not a function.",
             fix="Write it as a `def` with annotations that calls the rest.",
         )
-        return
-    if inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body):
+    elif inspect.iscoroutinefunction(body) or inspect.isasyncgenfunction(body):
         yield Fault(
             Code.ER102,
             place=place,
             problem="the handler is an async def, so nothing would ever await it.",
             fix="Write `def` and `yield from`; lift a coroutine with an @operation or from_async.",
         )
-        return
+    else:
+        yield from _annotation_faults(body, place)
+
+
+def _annotation_faults(body: Callable[..., Any], place: str) -> Iterator[Fault]:
     parameters = _parameters(body)
     if len(parameters) != 1 or parameters[0].kind not in _POSITIONAL:
         yield Fault(
@@ -202,6 +206,7 @@ def _shape_of(annotation: Any) -> tuple[Any, Any, Any] | None:
     if origin is Do or origin is Eff or (isinstance(origin, type) and issubclass(origin, Eff)):
         stated = dict(zip(("answer", "failures", "runtime"), given, strict=False))
         return stated.get("answer", Any), stated.get("failures", Never), stated.get("runtime", object)
+    # `Do[...]`, written out by hand.
     if origin is Generator and len(given) == 3 and get_origin(given[0]) is Eff:
         _, failures, runtime = get_args(given[0])
         return given[2], failures, runtime

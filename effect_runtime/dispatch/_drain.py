@@ -20,6 +20,8 @@ Cause: TypeAlias = "tuple[type, Cause | None]"
 
 async def drain(unit: Unit) -> None:
     """Handle the events that the unit has emitted, and those that their handlers emit."""
+    # By places, not by an iterator: handlers add to the queue while it is drained, and a savepoint may cut what they
+    # added. `causes` is as long as the queue was when it was last looked at.
     events = unit.events
     causes: list[Cause | None] = [None] * events.mark()
     position = 0
@@ -50,7 +52,7 @@ async def _react(unit: Unit, event: Any, reaction: Reaction) -> None:
             if reaction.declared is not None and not covers_value(reaction.declared, raised.error):
                 raise UndeclaredFailure(
                     type(event).__qualname__, handler=handler.name, failure=raised.error
-                ) from raised.with_traceback(raised.__traceback__)
+                ) from raised
             raise
         except Exception as defect:
             note(defect, f"while {handler.name} handled {type(event).__qualname__}")

@@ -26,7 +26,6 @@ Start: TypeAlias = Literal["now", "earliest"]
 Poison: TypeAlias = Literal["block", "skip"]
 Verdict: TypeAlias = Literal["ignore", "retry", "dead_letter"]
 """What a failure means for delivery: it counts as applied, is tried again by the schedule, or is given up at once."""
-"""What a failure of a subscriber means for delivery."""
 
 patient = Schedule.exponential(timedelta(milliseconds=200), cap=timedelta(minutes=1), jitter=0.2).times(8)
 """The schedule of a subscription that names none: nine tries over about a minute."""

@@ -32,6 +32,7 @@ class _Listener:
             await self._ended()
         finally:
             for scope in self.running:
+                # Only when our own wait was cut short: each leaves nothing or all, and its publisher keeps the event.
                 scope.cancel()
             with CancelScope(shield=True):  # they are being cancelled, so this ends; nobody may run after us
                 await self._ended()
@@ -90,6 +91,7 @@ class InProcess:
         try:
             yield
         finally:
+            # First: what is published from now on is refused, and the receives that are running can only become fewer.
             del self._listeners[subscription]
             await listener.silence()
 
@@ -108,10 +110,13 @@ class InProcess:
             with scope:
                 await listener.receive(message)
                 return
+        # What the consumer says in the wire's own words. Any other error is of its store or of its code: it accepted
+        # nothing, so the event stays due and spends no attempt.
         except (DestinationUnavailable, MessageRejected):
             raise
         except Exception as error:
             raise DestinationUnavailable(destination, reason=f"{type(error).__name__}: {error}") from error
         finally:
             listener.left(scope)
+        # Our scope was cancelled, and the cancellation ended there: the publisher is well, its destination is gone.
         raise DestinationUnavailable(destination, reason="it stopped listening")

@@ -46,6 +46,7 @@ def find(database: Database, id: str) -> AgendaEntry | None:
 
 def take(database: Database, id: str, token: int, *, now: datetime) -> bool:
     """End a loan and remove its item; False when the loan is stale."""
+    # A stale loan must not even remove: the item may have been added again under its id.
     return is_lent_under(database.agenda.get(id), token) and cancel(database, id, now=now)
 
 
@@ -119,6 +120,7 @@ def claim(
         heads = [database.entries.head(reaction, database.agenda) for reaction in dict.fromkeys(reactions)]
         due = [(row.due, row.number, row) for row in heads if row is not None and row.due is not None]
         row = min(due)[2] if due else None
+        # Lent in this very claim: with a lease of nothing it is due at once, and would be lent for ever.
         if row is None or row.due is None or row.due > now or row.id in claimed:
             break
         database.agenda[row.id] = row = lent(row, owner=owner, until=now + lease)

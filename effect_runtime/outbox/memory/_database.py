@@ -53,6 +53,8 @@ class DueLanes:
         """Return the lane of one destination that has been due for longest; it stays the head until it changes."""
         heap = self._heaps.get(destination, [])
         while heap and heap[0][0] <= now:
+            # A heap cannot change what is inside it. So each state of a lane is pushed, and an entry that no longer
+            # says what the row says is dropped when it comes to the top: every push is popped at most once.
             due, _, lane = heap[0]
             row = lanes.rows.get(lane)
             if row is not None and row.lendable and row.due == due:

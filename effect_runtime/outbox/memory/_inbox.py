@@ -72,6 +72,7 @@ def drop(database: Database, address: Address) -> None:
     if held is None:
         return
     del database.waiting[place]
+    # By the address it was kept under: the one that is passed need only name the event.
     kept = held.address
     if kept.key is not None and kept.sequence is not None:
         line = kept.subscription, kept.topic, kept.key
@@ -130,6 +131,7 @@ def claim(
     database: Database, *, limit: int, lease: timedelta, subscriptions: Sequence[str], now: datetime
 ) -> tuple[Waiting, ...]:
     """Lend due rows, oldest due first: until the lease ends they are not due again."""
+    # All rows are looked at: what waits in a process that keeps nothing is little.
     known = set(subscriptions)
     due = [(row.due, place) for place, row in database.waiting.items() if place[0] in known and row.due is not None]
     taken = sorted(entry for entry in due if entry[0] <= now)[:limit]

@@ -30,6 +30,7 @@ def publish(database: Database, event: Envelope, *, now: datetime) -> Envelope:
     """Number an event, store it and put it on the lanes of its routes."""
     key = event.key
     if key is not None:
+        # Taken at the commit, not when a handler publishes: a nested command may still take its events back.
         number = database.sequences.get((event.topic, key), 0) + 1
         database.sequences[event.topic, key] = number
         event = event.numbered(number)
@@ -49,6 +50,7 @@ def _enqueue(database: Database, destination: str, event: Envelope, *, now: date
     if row is None:
         row = LaneRow(lane=lane, number=database.next_lane(), last=latest - 1, latest=latest, due=now)
     else:
+        # A lane that holds events keeps its time: a new one must not end its head's wait, or the loan of the lane.
         row = evolve(row, latest=latest, due=row.due if row.has_events else now)
     database.lanes[lane] = row
 
@@ -67,6 +69,7 @@ def register(database: Database, routes: Sequence[Route], *, now: datetime) -> N
         database.routes[route.topic, route.destination] = None
         if route.earliest:
             if route.topic in database.purged:
+                # The route that was just added is undone with the whole call: the next start is refused again.
                 raise EventsPurged(route.destination, topic=route.topic, until=database.purged[route.topic])
             _fill(database, route, now=now)
 
@@ -97,6 +100,7 @@ def claim(
     while len(claimed) < lanes:
         heads = [database.due.head(destination, database.lanes, now) for destination in destinations]
         row = min((head for head in heads if head), key=lambda head: (head.due, head.number), default=None)
+        # Lent in this very claim: with a lease of nothing it is due at once, and would be lent for ever.
         if row is None or row.lane in claimed:
             break
         lent = evolve(row, owner=owner, token=row.token + 1, due=now + lease)

@@ -42,6 +42,7 @@ def _drop(old: Iterable[K], limit: int, *tables: Table[K, Any]) -> Sweep:
     for key in found:
         for table in tables:
             del table[key]
+    # Any place will do: what was removed is gone, so the next step looks from the beginning.
     return Sweep(len(found), (0,) if len(found) == limit else None)
 
 
@@ -55,6 +56,7 @@ def _drop_events(database: Database, before: datetime, limit: int) -> Sweep:
     found = list(islice(old, limit))
     for id in found:
         event, at = database.events[id], database.committed[id]
+        # In the same step: a new subscription must not take what is left for the whole stream.
         database.purged[event.topic] = max(at, database.purged.get(event.topic, at))
         if event.key is not None and event.sequence is not None:
             del database.numbered[event.topic, event.key, event.sequence]

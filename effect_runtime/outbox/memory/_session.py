@@ -42,6 +42,7 @@ class _UnitTable(MutableMapping[K, V]):
         self._check = check
 
     def __getitem__(self, key: K) -> V:
+        # Asked at every access: a runtime holds its tables from before the unit opens until after it has ended.
         self._check()
         return self._table[key]
 

@@ -49,6 +49,7 @@ class MemoryStore:
     def abandon(self) -> None:
         """Undo what is not committed and free the turn, as when the process that wrote has died: for simulations."""
         self._database.journal.undo()
+        # A new one: whoever died holding the old one must not hand it on to the living.
         self._database.turn = Turn()
 
     @asynccontextmanager
@@ -199,6 +200,7 @@ class OpenMemory:
     ) -> tuple[AgendaEntry, ...]:
         """Lend up to `limit` due entries of these reactions; when none is due, nothing is written."""
         due = await self.next_agenda(reactions)
+        # Without a turn: an idle worker must not stand in the way of those who write.
         if due is None or due > self._host.time.now():
             return ()
         return await self._write(
@@ -284,6 +286,7 @@ class OpenMemory:
             result = step()
             self._database.journal.keep()
         finally:
+            # After `keep` nothing is left to undo; after an error, everything is.
             self._database.journal.undo()
             self._database.turn.give()
         return result

@@ -36,6 +36,7 @@ class Journal:
 
     def note(self, table: Table[Any, Any], key: object, old: object) -> None:
         """Remember what a table held under a key before it changed."""
+        # Before the change: a snapshot is copied from what the table still holds.
         for reader in self._readers.values():
             reader.keep(table)
         self._replaced.append((table, key, old))
@@ -55,9 +56,11 @@ class Journal:
     def committed(self, table: Table[K, V]) -> Mapping[K, V]:
         """Return what a table holds without the changes of the unit that is writing."""
         touched = [(key, old) for changed, key, old in self._replaced if changed is table]
+        # Nearly always so, and then nothing is copied: relays ask at each turn of their loop.
         if not touched:
             return table.rows
         rows = dict(table.rows)
+        # Newest first, so that the oldest value of a key is what remains: that one is committed.
         for key, old in reversed(touched):
             if old is ABSENT:
                 rows.pop(key, None)
@@ -116,6 +119,7 @@ class Table(MutableMapping[K, V], Generic[K, V]):
             self._changed(key, value)
 
     def __delitem__(self, key: K) -> None:
+        # The indexes are not told: they find out when they meet the key, as they do after an undo.
         self._journal.note(self, key, self.rows[key])
         del self.rows[key]
 
@@ -135,5 +139,6 @@ class Table(MutableMapping[K, V], Generic[K, V]):
             return
         value = cast("V", old)
         self.rows[key] = value
+        # Told again: an index drops what is not true when it meets it, and has lost this state if it met it meanwhile.
         if self._changed is not None:
             self._changed(key, value)

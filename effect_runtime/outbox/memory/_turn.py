@@ -39,6 +39,7 @@ class Turn:
     def give(self) -> None:
         """Hand the turn on."""
         if self._waiting:
+            # `_taken` stays as it is: handed over, never free in between, so nobody overtakes who waits.
             self._waiting.popleft().set()
         else:
             self._taken = False

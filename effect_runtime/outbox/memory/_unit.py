@@ -108,6 +108,7 @@ class MemoryUnit:
 
     def end(self, *, keep: bool) -> None:
         """Keep or undo everything and hand the turn on; nothing happens when it has ended."""
+        # Before the turn goes on: whoever still holds the session is refused, not let into the next unit.
         self._ended = True
         if not self._open:
             return
@@ -121,6 +122,7 @@ class MemoryUnit:
     def _write(self, ledger: Ledger) -> tuple[Envelope, ...]:
         database, now = self._database, self._host.time.now()
         for event in ledger.events:
+            # Before anything is numbered: the fault is that of one event, and no counter has to be put back for it.
             if len(event.data) > self._event_limit:
                 raise EventTooLarge(event.id, type=event.type, size=len(event.data), limit=self._event_limit)
         events = tuple(_lanes.publish(database, event, now=now) for event in ledger.events)
@@ -134,6 +136,7 @@ class MemoryUnit:
 
     def _remember(self, answer: Answer, now: datetime) -> None:
         if answer.command_id in self._database.commands:
+            # Cannot be while the turn is the claim, unless a unit answers an id that it never claimed.
             raise StoreConflict(self._store, reason=f"command {answer.command_id!r} was answered by a twin")
         self._database.commands[answer.command_id] = Remembered(answer.fingerprint, answer.body, now)
 

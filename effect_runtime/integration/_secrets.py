@@ -5,7 +5,7 @@ Walks a JSON form beside the annotation that it was written by. Knows the shapes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -39,6 +39,8 @@ class _Covered:
 Redacted: TypeAlias = Annotated[A, _Covered()]
 """Annotate a field, parameter or answer whose value no recording may show: `email: Redacted[str]`."""
 
+_ANY_SECRET: Final[Any] = Annotated[Any, _Covered()]
+
 _BLANKS: Final[Mapping[Any, Any]] = MappingProxyType(
     {
         str: COVER,
@@ -67,6 +69,10 @@ class Secrets:
     def hides(self, kind: Any) -> bool:
         """Tell whether an annotation is that of a secret."""
         return any(each in self.types or _is_marked(each) for each in _named(kind))
+
+    def mentions(self, kind: Any) -> bool:
+        """Tell whether an annotation names a secret anywhere: as an option, an item, or an argument of a class."""
+        return self.hides(kind) or any(self.mentions(each) for each in get_args(plain(kind)))
 
     def covered(self, form: Any, kind: Any) -> Any:
         """Return a JSON form of the annotated type `kind` with `COVER` in place of each secret."""
@@ -185,23 +191,55 @@ def shown_value(value: Any, kind: Any, secrets: Secrets) -> str:
         return "None"
     if secrets.hides(kind) or type(value) in secrets.types:
         return COVER
+    kind = plain(kind)
+    if is_union(kind):
+        return shown_value(value, _option(value, kind, secrets), secrets)
+    if isinstance(value, tuple | list | set | frozenset):
+        kinds = _items(kind, len(value), secrets)
+        items = [shown_value(item, inner, secrets) for item, inner in zip(value, kinds, strict=True)]
+        return f"[{', '.join(items if isinstance(value, tuple | list) else sorted(items))}]"
+    if isinstance(value, dict):
+        names, members = get_args(kind) if get_origin(kind) in TABLES else (_unknown(kind, secrets),) * 2
+        pairs = (
+            f"{shown_value(name, names, secrets)}: {shown_value(item, members, secrets)}"
+            for name, item in value.items()
+        )
+        return "{" + ", ".join(pairs) + "}"
+    if secrets.mentions(kind):
+        return COVER  # an argument of a generic class: nothing tells where in it the secret is
     if is_attrs(type(value)):
-        kinds = _kinds(type(value))
-        fields = (
-            f"{each.name}={shown_value(getattr(value, each.name, None), kinds.get(each.name, Any), secrets)}"
+        fields = _kinds(type(value))
+        shown = (
+            f"{each.name}={shown_value(getattr(value, each.name, None), fields.get(each.name, Any), secrets)}"
             for each in attrs.fields(type(value))
             if each.repr
         )
-        return f"{type(value).__name__}({', '.join(fields)})"
-    if isinstance(value, tuple | list | set | frozenset):
-        items = [shown_value(item, Any, secrets) for item in value]
-        return f"[{', '.join(items if isinstance(value, tuple | list) else sorted(items))}]"
-    if isinstance(value, dict):
-        pairs = (f"{shown_value(key, Any, secrets)}: {shown_value(item, Any, secrets)}" for key, item in value.items())
-        return "{" + ", ".join(pairs) + "}"
+        return f"{type(value).__name__}({', '.join(shown)})"
     if type(value) in _BLANKS or isinstance(value, Enum):
         return repr(value)
     return f"<{type(value).__name__}>"
+
+
+def _option(value: Any, union: Any, secrets: Secrets) -> Any:
+    """Return the one option of a union that a value can be of."""
+    options = [option for option in get_args(union) if option is not NoneType]
+    fitting = [each for each in options if (get_origin(plain(each)) or plain(each)) is type(value)]
+    if len(options) == 1 or len(fitting) == 1:
+        return (fitting or options)[0]
+    return _unknown(union, secrets)
+
+
+def _items(kind: Any, count: int, secrets: Secrets) -> Sequence[Any]:
+    """Return the annotation of each item of a collection."""
+    arguments = get_args(kind)
+    if get_origin(kind) in ARRAYS or (get_origin(kind) is tuple and arguments[1:] == (Ellipsis,)):
+        return arguments[:1] * count
+    return arguments if get_origin(kind) is tuple and len(arguments) == count else (_unknown(kind, secrets),) * count
+
+
+def _unknown(kind: Any, secrets: Secrets) -> Any:
+    """Return what to take a part of a value for, when its annotation does not tell which part it is."""
+    return _ANY_SECRET if secrets.mentions(kind) else Any
 
 
 def _kinds(cls: type) -> Mapping[str, Any]:

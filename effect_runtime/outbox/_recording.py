@@ -180,7 +180,7 @@ def _answer(operation: Operation, value: Any, which: Literal["answer", "failure"
 def _argument(value: Any, kind: Any, secrets: Secrets) -> Any:
     """Return the form of an argument; nobody reads it back, so its own class will do where no annotation does."""
     form = _form(value, kind, secrets)
-    if isinstance(form, dict) and SHOWN in form and not secrets.hides(kind):
+    if isinstance(form, dict) and SHOWN in form and not secrets.mentions(kind):
         return _form(value, type(value), secrets)
     return form
 

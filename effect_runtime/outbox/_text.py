@@ -46,7 +46,7 @@ def extended(history: Sequence[str], entry: str) -> tuple[str, ...]:
 def shown(value: object, secrets: Secrets = _NO_SECRETS) -> str:
     """Return the `repr` of a user's value, whatever that raises; the fields of an attrs object without secrets."""
     try:
-        if has(type(value)):
+        if has(type(value)) or type(value) in secrets.types:
             return shown_value(value, type(value), secrets)
         return repr(value)
     except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import Any, NewType
+from typing import Any, Generic, NewType, TypeVar
 
 import pytest
 from attrs import field, frozen
@@ -21,6 +21,8 @@ from effect_runtime.integration import (
     structure_value,
     uncovered,
 )
+
+T = TypeVar("T")
 
 Phone = NewType("Phone", str)
 
@@ -115,6 +117,13 @@ class Unknown:
         return "secret"
 
 
+@frozen
+class Box(Generic[T]):
+    """Whatever is put into it."""
+
+    item: T
+
+
 SHOWN = [
     pytest.param(Firm("x"), Firm, "Firm(name='x')", id="fields"),
     pytest.param(Email("a@b"), Any, COVER, id="by its class"),
@@ -124,6 +133,18 @@ SHOWN = [
     pytest.param({2, 1}, Any, "[1, 2]", id="a set in order"),
     pytest.param(Unknown(), Any, "<Unknown>", id="an object of unknown make"),
     pytest.param(None, Email, "None", id="nothing"),
+    pytest.param("s", Redacted[str] | None, COVER, id="an option"),
+    pytest.param("1", Phone | int, COVER, id="the option of its class"),
+    pytest.param(1, Phone | int, "1", id="the option of another class"),
+    pytest.param("1", Phone | str, COVER, id="either of two options"),
+    pytest.param(["1"], list[Phone] | None, f"[{COVER}]", id="items of an option"),
+    pytest.param((Phone("1"),), tuple[Phone, ...], f"[{COVER}]", id="items by their annotation"),
+    pytest.param((Phone("1"), "x"), tuple[Phone, str], f"[{COVER}, 'x']", id="one of the items"),
+    pytest.param({Phone("1"): "x"}, dict[Phone, str], "{***: 'x'}", id="names by their annotation"),
+    pytest.param({"x": Phone("1")}, dict[str, Phone], "{'x': ***}", id="members by their annotation"),
+    pytest.param([Phone("1"), Unknown()], list[Phone | Unknown], f"[{COVER}, <Unknown>]", id="beside unknown ones"),
+    pytest.param(Box(Phone("1")), Box[Phone], COVER, id="an argument of a class"),
+    pytest.param(Box(1), Box[int], "Box(item=1)", id="a class of no secret"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Never
+from typing import Any, Never, NewType
 
 import anyio
 import pytest
@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effect_runtime.effect import Do, do
-from effect_runtime.integration import Secrets
+from effect_runtime.integration import Redacted, Secrets
 from effect_runtime.interpreter import Recording, live
 from effect_runtime.outbox import SHOWN, RecordedAttempt, decoded_recording
 from effect_runtime.outbox._recording import LARGEST_RECORDING, LARGEST_VALUE, encoded_recording
 from effect_runtime.runtime import operation
 
 NO_SECRETS = Secrets()
+
+Email = NewType("Email", Redacted[str])
 
 
 class Spiteful:
@@ -42,6 +44,10 @@ class Echo:
     async def wrong(self, number: int) -> int:
         """Answer with what its annotation does not say."""
         return "no number"  # type: ignore[return-value]  # on purpose
+
+    @operation(kind="local")
+    async def emails(self, them: tuple[Email | Spiteful, ...]) -> None:
+        """Answer with nothing."""
 
     @operation(kind="local")
     async def spite(self, it: object) -> object:
@@ -96,6 +102,19 @@ def test_a_large_value_is_shown_by_its_ends() -> None:
     [kept] = decoded(recorded("x" * LARGEST_VALUE)).operations
     assert kept.is_shown
     assert len(kept.value[SHOWN]) <= 2_000
+
+
+def test_a_secret_stays_covered_where_it_could_not_be_encoded() -> None:
+    """A value too large to keep, or beside what no codec knows, is shown by its annotation."""
+    recording = Recording()
+    recording.begin()
+    around = live.with_interceptors(recording.interceptor)
+    anyio.run(around.run, Echo().emails((Email("a@b"), Spiteful())))
+    anyio.run(around.run, Echo().emails((Email("a@b"),) * LARGEST_VALUE))
+    body = encoded_recording(recording, NO_SECRETS)
+    assert body is not None
+    assert b"a@b" not in body
+    assert decoded_recording(body).operations[0].arguments == {"them": {SHOWN: "[***, <Spiteful>]"}}
 
 
 def test_objects_that_misbehave_lose_nothing_but_themselves() -> None:

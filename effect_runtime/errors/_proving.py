@@ -56,7 +56,7 @@ class ValuesRefused(EffectRuntimeError):
         key = self.name if self.field is None else f"{self.name}.{self.field}"
         reason = self.reason.rstrip(".")
         return (
-            f"{self.name} refused all of {self.count} values drawn for it, the last with: {self.reason.rstrip('.')}. "
+            f"{self.name} refused all of {self.count} values drawn for it, the last with: {reason}. "
             f"Say what it takes: overrides={{{key}: ...}}, with a strategy of hypothesis."
         )
 

@@ -47,6 +47,7 @@ A = TypeVar("A")
 _TAKEN: Final = frozenset({"cl", "converter"})
 """What the code generators call their own parameters: no field may be passed to them under these names."""
 
+# Detailed, so that reading goes on after the first fault and tells of each with its field.
 _converter: Final = Converter(detailed_validation=True)
 
 
@@ -93,7 +94,10 @@ def structure_all(kind: type[A], fields: Mapping[str, object]) -> A | FieldError
 
 def fingerprint(name: str, message: object) -> bytes:
     """Digest a message and its name: equal for equal messages in every process and version of Python."""
+    # Canonical bytes, never `hash` or `repr`: the digest is stored and compared by other processes and later
+    # versions.
     body = encode_fields(message) if is_attrs(type(message)) else encode_value(message, type(message))
+    # A zero byte stands in no name, so a longer name and a shorter body never digest alike.
     return blake2b(name.encode() + b"\x00" + body, digest_size=16).digest()
 
 
@@ -122,6 +126,7 @@ def record_writer(cls: type) -> Leaf:
     generated = _generated_writer(cls, writers)
 
     def write(value: Any) -> dict[str, Any]:
+        # Not `isinstance`: what a subclass adds is in no annotation, and would be dropped without a word.
         if type(value) is not cls:
             raise no(value, cls.__name__)
         try:
@@ -140,6 +145,7 @@ def record_reader(cls: type) -> Leaf:
     generated = _generated_reader(cls, readers)
 
     def read(value: Any) -> Any:
+        # A dynamic door may be handed the value itself.
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
@@ -192,6 +198,7 @@ def _generated_writer(cls: type, writers: Mapping[str, Leaf]) -> Leaf:
     if _TAKEN & writers.keys():
         return lambda value: {name: write(getattr(value, name)) for name, write in writers.items()}
     hooks: Any = {name: override(unstruct_hook=write) for name, write in writers.items()}
+    # Without linecache, which would keep the generated source of every class for ever.
     return make_dict_unstructure_fn(cls, _converter, _cattrs_use_linecache=False, **hooks)
 
 
@@ -242,6 +249,8 @@ def _read_errors(
     for reason, note in noted:
         yield from reason.at(note.name) if isinstance(reason, Unfit) else (_unread(note.name, reason),)
     known = {note.name for _, note in noted}
+    # Generated code keeps nothing of what went well, so the sound fields are read a second time: only where one is
+    # not.
     values = {name: readers[name](fields[name]) for name in readers if name not in known and name in fields}
     refused = tuple(_validation_errors(cls, values))
     yield from refused
@@ -255,6 +264,7 @@ def _unread(name: str, reason: Exception) -> FieldError:
 
 def _validation_errors(cls: type, values: Mapping[str, Any]) -> Iterator[FieldError]:
     """Ask the validator of each field that could be read, because a constructor stops at its first refusal."""
+    # No constructor, which would ask the validators itself and stop at the first. They may look at the other fields.
     instance: Any = object.__new__(cls)
     for name, value in values.items():
         object.__setattr__(instance, name, value)

@@ -61,6 +61,7 @@ def _typed_id_writer(cls: type, of: Of) -> Leaf:
 def _typed_id_reader(cls: type, of: Of) -> Leaf:
     ((name, inner),) = hints(cls).items()
     read_inner = of(inner)
+    # A private field `_value` is given to the constructor as `value`.
     argument = getattr(attrs.fields(cls), name).alias
 
     def read(value: Any) -> Any:
@@ -138,6 +139,7 @@ def _array_writer(kind: Any, of: Of) -> Leaf:
         if not isinstance(value, origin) or isinstance(value, str | bytes):
             raise no(value, origin.__name__)
         written = _each(list(value), each, places)
+        # A set has no order and its bytes must have one, or the same command would have two fingerprints.
         return sorted(written, key=canonical) if unordered else written
 
     return write
@@ -149,6 +151,7 @@ def _array_reader(kind: Any, of: Of) -> Leaf:
     build: Any = {Sequence: tuple, AbstractSet: frozenset}.get(origin, origin)
 
     def read(value: Any) -> Any:
+        # Python takes these for collections as well: a text would be read as its letters, an object as its names.
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence | AbstractSet):
             raise no(value, "an array")
         return build(_each(list(value), each, places))
@@ -164,6 +167,7 @@ def _each(items: list[Any], each: Leaf | None, places: tuple[Leaf, ...]) -> list
             [each(item) for item in items] if each else [take(item) for take, item in zip(places, items, strict=True)]
         )
     except Unfit:
+        # Once more, item by item: counting places all along would slow down every sound array.
         raise Unfit(*_item_errors(items, places or (each,) * len(items))) from None
 
 

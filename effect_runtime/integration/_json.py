@@ -45,7 +45,9 @@ def parse(body: bytes) -> Any:
         raise BadJson(f"holds a number of too many digits ({error})") from error
     except RecursionError as error:
         raise BadJson(f"nests deeper than {DEEPEST}") from error
+    # The parser's own bound is Python's recursion limit, which depends on who calls; a promise does not.
     _refuse_depth(value, DEEPEST)
+    # UTF-8 itself cannot hold half of a pair: only an escape can bring one in, and most bodies have none.
     if _BACKSLASH_U in body:
         _refuse_surrogates(value)
     return value
@@ -53,6 +55,7 @@ def parse(body: bytes) -> Any:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
+    # Readers differ in which of two members of one name they believe, so nobody shall have to choose.
     if len(members) != len(pairs):
         [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise BadJson(f"names '{name}' twice in one object")
@@ -65,6 +68,7 @@ def _constant(name: str) -> NoReturn:
 
 def _number(text: str) -> float:
     value = float(text)
+    # `1e999` is a number to JSON and infinity to Python, which could not be written again.
     if value in (float("inf"), float("-inf")):
         raise BadJson(f"holds the number {text[:20]}, which is too large")
     return value

@@ -28,6 +28,7 @@ class KeySpelling:
     def of(self, record: object) -> str:
         """Return the key of one record; raises `errors.Unserializable` if there is no text for it."""
         try:
+            # By the codec, because the key on the envelope and the field in the payload must be spelt alike.
             text = key_text(self.write(getattr(record, self.field)))
         except Unfit as error:
             faults = {path or self.field: problem for path, problem in by_path(error.errors).items()}

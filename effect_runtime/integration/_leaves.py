@@ -37,6 +37,8 @@ def write_text(value: Any) -> str:
     """Take text that UTF-8 can hold."""
     if not isinstance(value, str):
         raise no(value, "text")
+    # Python's text may hold half of a surrogate pair, and nobody else's can. Asking whether it is ASCII is nearly
+    # free.
     if not value.isascii():
         try:
             value.encode()
@@ -101,6 +103,7 @@ def read_decimal(value: Any) -> Decimal:
 
 def write_datetime(value: Any) -> str:
     """Write an aware moment in UTC."""
+    # It is UTC by now, and ends in `+00:00`.
     return f"{_moment(value).isoformat()[:-6]}Z"
 
 
@@ -222,6 +225,7 @@ def enum_reader(kind: type[Enum]) -> Leaf:
 
 def literal_leaf(kind: Any) -> Leaf:
     """Make the reader, which is the writer too, of a `Literal`."""
+    # With their types, because True equals 1 and hashes alike.
     allowed = {(type(value), value) for value in get_args(kind)}
     expected = ", ".join(repr(value) for value in get_args(kind))
 

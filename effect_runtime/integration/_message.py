@@ -66,6 +66,7 @@ def encode_message(envelope: Envelope) -> Message:
     if envelope.sequence is not None:
         # Text, because the integers of CloudEvents end at 2**31 and a sequence must not.
         attributes["sequence"] = str(envelope.sequence)
+    # Spliced, because the payload is canonical JSON already and may be large.
     return Message(b'{"data":' + envelope.data + b"," + canonical(attributes)[1:], _HEADERS, envelope.key)
 
 
@@ -83,6 +84,7 @@ def decode_message(message: Message) -> Envelope:
         id=_required(attributes, "id"),
         source=_required(attributes, "source"),
         type=_required(attributes, "type"),
+        # A publisher that is not ours counts no versions: what it sends is the first.
         version=_number(attributes, "eventversion", _LARGEST_VERSION) or 1,
         topic=_required(attributes, "topic"),
         time=_time(attributes),
@@ -95,6 +97,7 @@ def decode_message(message: Message) -> Envelope:
         tracestate=_text(attributes, "tracestate"),
         tenant=_text(attributes, "tenant"),
     )
+    # The inbox keeps a mark for each key: a number of nothing would pass for a duplicate or a gap.
     if envelope.sequence is not None and envelope.key is None:
         raise BadEnvelope("sequence", problem="numbers no key", fix="Send it together with 'partitionkey', or not.")
     return envelope
@@ -111,6 +114,8 @@ def refuse_flaws(envelope: Envelope) -> None:
 
 def _plainly_sound(envelope: Envelope) -> bool:
     """Tell in one look that nothing is wrong; False asks for the closer look."""
+    # Every envelope of ours is sound, so the common case is one join. `isprintable` refuses more than CloudEvents
+    # does; what it doubts, the closer look decides.
     present = [value for value in _texts_of(envelope) if value is not None]
     try:
         text = "".join(present)
@@ -200,4 +205,5 @@ def _data(attributes: Mapping[str, Any]) -> bytes:
     kind = attributes.get("datacontenttype")
     if kind is not None and not (isinstance(kind, str) and _JSON_TYPE.fullmatch(kind)):
         raise BadEnvelope("datacontenttype", problem="is not JSON", fix="Send 'application/json', or leave it out.")
+    # Spelt anew: what is stored must not depend on a stranger's spaces and order.
     return canonical(attributes["data"])

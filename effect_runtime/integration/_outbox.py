@@ -60,6 +60,7 @@ class Outbox(Generic[Ev_contra]):
         return len(self._events)
 
     def __iter__(self) -> Iterator[Topic]:
+        # A copy: nobody who walks through it sees what is published meanwhile.
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:

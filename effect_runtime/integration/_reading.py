@@ -68,6 +68,7 @@ def _upcast(payload: Payload, envelope: Envelope, reading: Reading) -> Payload:
             raise BadPayload(envelope.type, envelope.version, faults={"": f"version {version} has no upcaster"})
         try:
             answer: Any = step.function(payload, envelope)
+        # A user's function: whatever it raises is trouble of this message, and no reason to stop the consumer.
         except Exception as error:
             reason = f"its upcaster from version {version} raised {type(error).__name__}: {error}"
             raise BadPayload(envelope.type, envelope.version, faults={"": reason}) from error

@@ -75,9 +75,12 @@ def is_attrs(kind: Any) -> bool:
 
 def is_frozen(cls: type) -> bool:
     """Tell whether instances of an attrs class refuse assignment."""
+    # It has no instances to ask, and what derives from it may be either.
     if getattr(cls, "__abstractmethods__", None):
         return False
     try:
+        # Asked of an instance, because nothing else tells it for sure: `frozen` may come from a base or an own
+        # `__setattr__`.
         setattr(object.__new__(cls), "_", None)  # noqa: B010  # no class declares it: only the refusal is of interest
     except FrozenError:
         return True
@@ -88,6 +91,7 @@ def is_frozen(cls: type) -> bool:
 
 def is_record(kind: Any) -> bool:
     """Tell whether a class was opted in with `@value_record`."""
+    # Of this very class: what a subclass adds was not opted in.
     return isinstance(kind, type) and bool(vars(kind).get(_MARK))
 
 
@@ -112,6 +116,8 @@ def is_typed_id(kind: Any) -> bool:
 
 def hints(cls: type) -> Mapping[str, Any]:
     """Return the resolved annotations of the fields of an attrs class; raises NameError where one is unknown."""
+    # With extras, because `Redacted[...]` is one. A field without `init=` cannot be read, so it is not written
+    # either.
     resolved = get_type_hints(cls, include_extras=True)
     return {field.name: resolved.get(field.name, Any) for field in attrs.fields(cls) if field.init}
 
@@ -220,6 +226,7 @@ def _class(kind: type, path: str, flat: bool, within: tuple[Any, ...]) -> Iterat
     if kind in within:
         yield Misfit(path, f"{name_of(kind)} contains itself", nested=False)
         return
+    # Within a record tuples count anew: it is the record that was opted in.
     yield from _fields(kind, path, flat, (*(each for each in within if each is not tuple), kind))
 
 

@@ -125,6 +125,7 @@ class StoredRegistry:
 
         Raises `errors.Unserializable` if a field does not hold what its annotation says.
         """
+        # The exact class: a subclass would be read back as its base.
         wire = self._identities[type(record)]
         return StoredForm(wire.name, wire.version, encode_fields(record))
 

@@ -125,6 +125,7 @@ def _event(event: type, building: bool) -> Iterator[Finding]:
 
 
 def _topics(event: type) -> set[int]:
+    # By the record, which both builds of a class with slots share.
     return {id(vars(base)[TOPIC]) for base in event.__mro__ if TOPIC in vars(base)}
 
 

@@ -93,6 +93,7 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
     while is_union(kind):
         options = [plain(option) for option in get_args(kind)]
         is_nullable = is_nullable or NoneType in options
+        # A sound event has one alternative beside None; for others the answer has no meaning.
         kind = next(option for option in options if option is not NoneType)
     return kind, is_nullable
 

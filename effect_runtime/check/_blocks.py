@@ -103,6 +103,7 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
         node = pending.pop()
         yield node
         if not isinstance(node, Function | ast.Lambda | ast.ClassDef):
+            # Backwards onto a stack, so that nodes come in the order in which they are read.
             pending.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
@@ -115,6 +116,7 @@ def _block(
     runtimes = frozenset(
         name for name, values in assigned.items() if any(_gives_runtime(v.value, words) for v in values)
     )
+    # Filled below, name by name and in reading order: whether a name holds an effect may depend on one before it.
     effects: dict[str, ast.Assign | ast.AnnAssign] = {}
     block = Block(
         function=function,
@@ -122,6 +124,7 @@ def _block(
         generator=any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own),
         words=words,
         bound=frozenset(stored | parameters.keys()),
+        # A name that is assigned as well may hold anything by the time it is called.
         inner=frozenset(node.name for node in own if isinstance(node, Function) and words.builds(node)) - stored,
         runtimes=runtimes,
         ports=frozenset(

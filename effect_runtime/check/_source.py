@@ -83,6 +83,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _module_name(file: Path) -> str:
     """Return the dotted name under which the file is imported: its folders up to the last with an `__init__`."""
+    # Not by `sys.path`: what is checked is never imported, and need not be importable.
     parts = [file.stem]
     folder = file.resolve().parent
     while (folder / "__init__.py").exists():

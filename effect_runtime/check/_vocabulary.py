@@ -150,6 +150,8 @@ def read_vocabulary(tree: ast.Module, module: str, index: Index) -> Vocabulary:
 
 def exports_of(tree: ast.Module, module: str) -> Exports:
     """Return what the module offers to others, judged by itself alone."""
+    # Without its neighbours, or modules that import one another would have to be read until nothing changes. The
+    # price: an effect that a second module only re-exports is not known as one.
     own = read_vocabulary(tree, module, {})
     names = {node.name for node in tree.body if isinstance(node, Function)}
     return Exports(own.builders & names, frozenset(_aliases(tree, own)))

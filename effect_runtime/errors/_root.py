@@ -34,6 +34,7 @@ class ConfigurationError(ExceptionGroup[Fault], EffectRuntimeError):
     """Report all configuration faults of one definition or one application at once."""
 
     def __new__(cls, subject: str, faults: Sequence[Fault]) -> ConfigurationError:
+        # In `__new__`, because the text of a group is fixed there.
         count = len(faults)
         noun = "fault" if count == 1 else "faults"
         lines = "".join(f"\n  {fault}" for fault in faults)
@@ -41,6 +42,7 @@ class ConfigurationError(ExceptionGroup[Fault], EffectRuntimeError):
 
     def derive(self, excs: Sequence[Fault]) -> ConfigurationError:  # type: ignore[override]  # we hold faults only
         """Build the group that `split` and `subgroup` return."""
+        # Otherwise `split` and `subgroup` would give a plain group, without `faults` and `codes`.
         return ConfigurationError("selected", excs)
 
     @property

@@ -16,6 +16,7 @@ class UnhandledFailure(EffectRuntimeError):
     """
 
     def __init__(self, error: Any, advice: str | None = None) -> None:
+        # What was given and no more: copying and pickling call the class with `args` again.
         super().__init__(*((error,) if advice is None else (error, advice)))
         self.error = error
         self.advice = advice or "Handle it with catch, recover or attempt, or run the program with run_exit."

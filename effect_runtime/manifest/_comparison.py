@@ -60,6 +60,7 @@ def _renamed_topics(old: WireManifest, new: WireManifest, continued: Mapping[str
     moves = [(event.topic, continued[event.name].topic) for event in old.events if event.name in continued]
     renamed: dict[str, str] = {}
     for before, after in moves:
+        # Only where one name went and one came: an event that moves between two topics that stay is no renaming.
         if before in gone and after in come and after not in renamed.values():
             renamed.setdefault(before, after)
     return renamed
@@ -129,6 +130,7 @@ def _event(old: EventContract, new: EventContract, where: str, topics: _Renames)
     if new.oldest != old.oldest:
         kind = ChangeKind.OLDEST_RAISED if new.oldest > old.oldest else ChangeKind.OLDEST_LOWERED
         yield Change(kind, where, before=str(old.oldest), after=str(new.oldest))
+    # A version that only one of them knows has not changed: that versions come and go is told above.
     for number in sorted(old.shapes.keys() & new.shapes.keys()):
         yield from field_changes(old.shapes[number], new.shapes[number], where=f"{where} version {number}")
 
@@ -184,6 +186,7 @@ def _field(old: FieldShape, new: FieldShape, where: str) -> Iterator[Change]:
             yield Change(ChangeKind.CHOICE_ADDED, where, after=choice)
         for choice in sorted({*old.choices} - {*new.choices}):
             yield Change(ChangeKind.CHOICE_REMOVED, where, before=choice)
+        # What the choices say is told by now; null may be left to tell.
         old = evolve(old, choices=new.choices)
     forth, back = _reads(old, by=new), _reads(new, by=old)
     if forth and back:

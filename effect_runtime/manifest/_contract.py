@@ -232,6 +232,8 @@ def _event_at(name: str, cursor: Cursor) -> EventContract:
 
 
 def _number_of(text: str, cursor: Cursor, most: int) -> int:
+    # Its length first: `int` answers thousands of digits with an exception of its own. `isdecimal` alone would take the
+    # digits of other scripts.
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else 0
     if not 1 <= number <= most or text != str(number):
         cursor.refuse(f"is no version from 1 to {most}")

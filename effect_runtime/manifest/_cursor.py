@@ -90,6 +90,7 @@ class Cursor:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Merging two branches by hand leaves such pairs, and `json` would keep the second without a word.
     for name, count in Counter(name for name, _ in pairs).items():
         if count > 1:
             raise ValueError(f"the name {name!r} twice in one object")

@@ -113,6 +113,7 @@ def _files_of(wire: WireIdentity) -> dict[str, dict[str, tuple[str, int]]]:
 def _unreadable(name: str, payload: bytes, identity: str, version: int, registry: EventRegistry) -> Iterator[Fault]:
     try:
         event = decode_event(_envelope(payload, identity, version, registry), registry)
+        # Reading is half of it: what was read must survive our own encoding, or the class has lost some of it.
         again = _envelope(encode_fields(event), *_current(event), registry)
         if decode_event(again, registry) == event:
             return

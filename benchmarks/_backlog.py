@@ -43,7 +43,7 @@ class CountingWire:
     @property
     def features(self) -> Features:
         """Say what this wire can do: nothing beside the port's duties."""
-        return Features()
+        return Features(durable=False, ordered_pipelining=False, redelivers=False, per_subscription=True)
 
     def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
         """Send to the one destination."""

@@ -32,6 +32,9 @@ _MODULES: Final[tuple[tuple[Any, str, tuple[str, ...]], ...]] = (
 
 _AUDITED: Final = ("socket.", "subprocess.", "os.fork", "os.exec", "os.posix_spawn", "os.system", "urllib.Request")
 
+_TRUSTED: Final = frozenset({"logging"})
+"""Modules that may look at the real clock: a log record says when it was written, and no program reads it."""
+
 _RUNS: Final[list[None]] = []
 """One entry for each strict run that is going on. Global because an audit hook can never be taken out again."""
 
@@ -47,7 +50,7 @@ def inside_simulation() -> Iterator[None]:
     found = [(owner, name, getattr(owner, name)) for owner, _, names in _MODULES for name in names]
     for owner, title, names in _MODULES:
         for name in names:
-            setattr(owner, name, _refused(f"{title}.{name}"))
+            setattr(owner, name, _refused(f"{title}.{name}", getattr(owner, name)))
     _RUNS.append(None)
     try:
         yield
@@ -57,8 +60,10 @@ def inside_simulation() -> Iterator[None]:
             setattr(owner, name, real)
 
 
-def _refused(name: str) -> Callable[..., Any]:
+def _refused(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def refuse(*args: Any, **kwargs: Any) -> Any:
+        if sys._getframe(1).f_globals.get("__name__") in _TRUSTED:
+            return real(*args, **kwargs)
         raise LeftSimulation(name)
 
     return refuse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import secrets
@@ -55,6 +56,13 @@ def test_afterwards_everything_is_as_it_was() -> None:
         assert time.time is not before[0]
     assert [time.time, time.monotonic, random.random, uuid.uuid4, os.urandom, threading.Thread.start] == before
     socket.socket().close()
+
+
+def test_a_log_record_may_say_when_it_was_written(caplog: pytest.LogCaptureFixture) -> None:
+    """Programs log, and diagnostics do; nothing in a run reads the time of a record."""
+    with inside_simulation():
+        logging.getLogger("shop").warning("sold out")
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [("shop", "sold out")]
 
 
 def test_a_generator_of_ones_own_is_no_leak() -> None:

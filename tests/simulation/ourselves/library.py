@@ -6,10 +6,10 @@ The rules of the library are those of its own page; nothing here knows how a han
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import define, evolve, field
 
@@ -35,6 +35,7 @@ from library_example.lending.handlers import (
 from library_example.lending.memory import MemoryNotifications
 
 STAFF: Final = Principal("clerk", roles=frozenset({"staff"}))
+Claim: TypeAlias = Callable[[View], bool]
 NAMES: Final = ("ann", "bob", "cid")
 DUNE: Final = AddBook("Dune", Isbn("9780441172719"), AuthorId("herbert"))
 
@@ -52,7 +53,6 @@ class Mailbox:
     """A post office outside: it keeps each notice under its key, and forgets them before each run."""
 
     notices: dict[str, Notice] = field(factory=dict)
-    conflicting: list[str] = field(factory=list)
 
     def __call__(self, key: str) -> MemoryNotifications:
         """Return the notifications of one message."""
@@ -177,21 +177,16 @@ def opening(*names: str, copies: int) -> list[Eff[Any, Any, Any] | Client]:
     return [founder, *(register_patron(RegisterPatron(name, f"{name}@example.org")) for name in names)]
 
 
-def notices_of(box: Mailbox) -> Any:
+def notices_of(box: Mailbox) -> Claim:
     """Return the claim that each hold that was served, and each loan that is overdue, was told once."""
 
     def each_notice_is_sent_once(view: View) -> bool:
         """Whom a copy was kept for, and who forgot one, has been told: once under each key."""
-        told = [
-            (type_, json.loads(data)["patron_id"])
-            for type_, data in _rows(view, "SELECT type, data FROM er_outbox ORDER BY position")
-        ]
-        waiting = [patron for type_, patron in told if type_ == "lending.hold-placed"]
-        (left,) = _rows(view, "SELECT count(*) FROM hold")
-        (late,) = _rows(view, "SELECT count(*) FROM loan WHERE overdue")
-        return box.count("The book you waited for") == len(waiting) - left[0] and box.count(
-            "A book is overdue"
-        ) == late[0]
+        told = _rows(view, "SELECT type FROM er_outbox")
+        placed = sum(type_ == "lending.hold-placed" for (type_,) in told)
+        ((left, late),) = _rows(view, "SELECT (SELECT count(*) FROM hold), (SELECT count(*) FROM loan WHERE overdue)")
+        expected: tuple[int, int] = (placed - left, late)
+        return (box.count("The book you waited for"), box.count("A book is overdue")) == expected
 
     return each_notice_is_sent_once
 
@@ -225,7 +220,7 @@ class Opened:
         return change_copies(ChangeCopies(self.book, copies))
 
 
-def opened(*names: str, copies: int = 1, always: Sequence[Any] = (), **options: Any) -> Opened:
+def opened(*names: str, copies: int = 1, always: Sequence[Claim] = (), **options: Any) -> Opened:
     """Open a library, each context as a process of its own unless `options` say otherwise."""
     box = Mailbox()
     found: dict[str, Any] = {}
@@ -309,5 +304,3 @@ def two_desks(**options: Any) -> Simulation:
         Client("ann", [place.borrow("ann"), place.bring_back("ann")]),
         Client("bob", [place.wait("bob")]),
     )
-
-

@@ -47,6 +47,7 @@ from effect_runtime.errors._manifest import AppNotFound, BadManifest, NotRetirab
 from effect_runtime.errors._proving import (
     Deadlocked,
     ExtraMissing,
+    HalfDone,
     InvariantBroken,
     ModelDisagrees,
     NoStrategy,
@@ -147,6 +148,7 @@ __all__ = [
     "ForeignCall",
     "ForeignEvent",
     "ForkOutsideScope",
+    "HalfDone",
     "InvariantBroken",
     "LeftSimulation",
     "MessageAmbiguous",

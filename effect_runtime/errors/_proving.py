@@ -107,6 +107,24 @@ class NotRoundTripping(EffectRuntimeError, AssertionError):
         )
 
 
+class HalfDone(EffectRuntimeError, AssertionError):
+    """Report a command that something interrupted, and that left what it must not leave."""
+
+    def __init__(self, command: str, *, event: str, problem: str, difference: Sequence[str] = ()) -> None:
+        super().__init__(command, event, problem, tuple(difference))
+        self.command = command
+        self.event = event
+        self.problem = problem
+        self.difference = tuple(difference)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {line}" for line in self.difference)
+        return (
+            f"{self.command} is not safe: {self.event}, and {self.problem}. Do everything in the command's own "
+            f"transaction, declare its failures, and tell the outside by an event or an idempotent operation.{lines}"
+        )
+
+
 class Deadlocked(EffectRuntimeError):
     """Report a program that waits for what will never come; `fibers` tells who waits, and where."""
 

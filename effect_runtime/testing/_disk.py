@@ -68,6 +68,15 @@ class Disk:
         finally:
             self.give_back(copy)
 
+    def content(self) -> dict[str, list[Any]]:
+        """Return the rows of every table of the user's, and the events with the dead letters."""
+        names = self.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        users: dict[str, list[Any]] = {
+            name: self.query(f'SELECT * FROM "{name}"') for (name,) in names if not name.startswith("er_")
+        }
+        told = self.query("SELECT type, key, data FROM er_outbox ORDER BY position")
+        return {**users, "events": list(told), "dead letters": list(self.query("SELECT cause FROM er_dead"))}
+
     def lend(self) -> Copy:
         """Lend a copy of what is committed."""
         copy = self._spare.pop() if self._spare else Copy()

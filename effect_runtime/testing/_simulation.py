@@ -128,6 +128,10 @@ class Simulation:
             if first != second:
                 raise Diverged(number, first=first, second=second)
 
+    def contents(self) -> list[dict[str, list[Any]]]:
+        """Return what the stores hold since the last run: the user's tables, events and dead letters of each."""
+        return [each.content() for each in self._durable.values()]
+
     @property
     def clients(self) -> tuple[Client, ...]:
         """Return who uses the application."""

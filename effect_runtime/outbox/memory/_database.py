@@ -150,6 +150,12 @@ class Database:
             self._users[name] = Table(self.journal)
         return self._users[name]
 
+    def content(self) -> dict[str, list[Any]]:
+        """Return the rows of the users' tables, and the events with the dead letters, in the order of their making."""
+        users: dict[str, list[Any]] = {name: list(table.rows.items()) for name, table in self._users.items()}
+        told = [(each.type, each.key, each.data) for each in self.events.rows.values()]
+        return {**users, "events": told, "dead letters": [each.cause for each in self.letters.rows.values()]}
+
     def next_lane(self) -> int:
         """Return a number for a new lane."""
         self._lanes_made += 1

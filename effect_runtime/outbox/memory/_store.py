@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Literal, TypeVar, final
+from typing import Any, Literal, TypeVar, final
 
 from attrs import evolve
 
@@ -51,6 +51,10 @@ class MemoryStore:
         self._database.journal.undo()
         # A new one: whoever died holding the old one must not hand it on to the living.
         self._database.turn = Turn()
+
+    def content(self) -> dict[str, list[Any]]:
+        """Return the rows of every table of the user's, and the events that left or are to leave: for simulations."""
+        return self._database.content()
 
     @asynccontextmanager
     async def opened(self, host: Host) -> AsyncIterator[OpenMemory]:

@@ -7,6 +7,12 @@ enough for all of this; what cannot be read from them is named, with the way out
 from __future__ import annotations
 
 from effect_runtime.testing.properties._available import HYPOTHESIS as HYPOTHESIS
+from effect_runtime.testing.properties._interruptions import (
+    Interrupted,
+    Interruptions,
+    assert_crash_safe,
+    assert_failures_handled,
+)
 from effect_runtime.testing.properties._machine import CommandMachine, Invariant, Read, machine_of
 from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
 from effect_runtime.testing.properties._model import Drawn, Model, played_by
@@ -15,11 +21,15 @@ from effect_runtime.testing.properties._round_trips import assert_round_trips
 __all__ = [
     "CommandMachine",
     "Drawn",
+    "Interrupted",
+    "Interruptions",
     "Invariant",
     "Model",
     "Overrides",
     "Pools",
     "Read",
+    "assert_crash_safe",
+    "assert_failures_handled",
     "assert_round_trips",
     "commands_of",
     "events_of",

@@ -1,0 +1,128 @@
+"""One line for every crash, one for every failure: sound commands pass, others are told with what they left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from attrs import frozen
+from hypothesis import strategies as st
+from returns.result import Result, Success
+
+from effect_runtime import A, App, Context, Do, E, do, operation
+from effect_runtime.app import App as AnyApp
+from effect_runtime.errors import HalfDone
+from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.testing.properties import Interruptions, assert_crash_safe, assert_failures_handled
+from library_example.app import library, library_in_memory
+from library_example.lending.handlers import RegisterPatron, register_patron
+from tests.testing.bank import OpenAccount, bank_with
+
+ANN = register_patron(RegisterPatron("Ann", "ann@example.org"))
+BOB = register_patron(RegisterPatron("Bob", "bob@example.org"))
+
+
+@pytest.mark.parametrize("app", [library_in_memory(), library(Path("nowhere"))], ids=["memory", "sqlite"])
+def test_a_command_survives_every_crash(app: AnyApp) -> None:
+    """Killed before and after everything that it does, asked again or given up, on both technologies."""
+    tried = assert_crash_safe(app, ANN, given=[BOB])
+    assert tried.runs == 4 * tried.places
+    assert tried.places > 3
+
+
+def test_a_command_whose_event_travels_survives_every_crash() -> None:
+    """What relay, broker and subscriber do for it is interrupted, too."""
+    bank = bank_with(None)
+    opening, _ = bank.bank.commands
+    assert assert_crash_safe(bank.app, opening(OpenAccount(3))).places > 10
+
+
+def test_a_program_of_two_commands_is_not_safe() -> None:
+    """Killed between the two, one is done and the other is not: said with the place and the rows."""
+    bank = bank_with(None)
+    opening, _ = bank.bank.commands
+
+    @do
+    def two() -> Do[None, Any, Any]:
+        yield from opening(OpenAccount(1))
+        yield from opening(OpenAccount(2))
+
+    with pytest.raises(HalfDone) as caught:
+        assert_crash_safe(bank.app, two())
+    assert "asked again, and the stores are not as they must be" in str(caught.value)
+    assert "+accounts: ('<id>', 1)" in caught.value.difference
+
+
+@pytest.mark.parametrize("app", [library_in_memory(), library(Path("nowhere"))], ids=["memory", "sqlite"])
+def test_a_command_handles_every_failure(app: AnyApp) -> None:
+    """Each declared failure and a defect, at each operation that may have them."""
+    assert assert_failures_handled(app, ANN, given=[BOB]) == Interruptions(places=2, runs=3)
+
+
+def test_a_program_that_fails_halfway_is_told() -> None:
+    """Its second command fails, and the first stays done."""
+    bank = bank_with(None)
+    opening, _ = bank.bank.commands
+
+    @do
+    def two() -> Do[None, Any, Any]:
+        yield from opening(OpenAccount(1))
+        yield from opening(OpenAccount(2))
+
+    with pytest.raises(HalfDone, match=r"Interrupted at Ids\.uuid #2 of bank, and the stores are not as they must be"):
+        assert_failures_handled(bank.app, two())
+
+
+@frozen
+class Broken:
+    """The scale is broken, since some day."""
+
+    day: int
+
+
+class Scale:
+    """A service that says what it may fail with."""
+
+    @operation(kind="external", idempotent=True)
+    async def weigh(self) -> Result[int, Broken]:
+        """Weigh."""
+        return Success(3)
+
+
+@frozen
+class ShopRuntime:
+    """What the shop runs with."""
+
+    scale: Scale
+
+
+@frozen
+class Weigh:
+    """Weigh something."""
+
+
+Shop: TypeAlias = Do[A, E, ShopRuntime]
+
+
+def shop() -> tuple[App, Any]:
+    """Return a shop whose command forgets to declare what its service fails with."""
+    context = Context("shop", ShopRuntime)
+
+    @context.command(access="public")
+    def weigh(command: Weigh) -> Shop[int]:
+        rt = yield from context.runtime
+        grams: int = yield from rt.scale.weigh()  # type: ignore[misc]  # the mistake that this is about
+        return grams
+
+    return App("shop", contexts=[context.bind(lambda tx: ShopRuntime(Scale()), store=MemoryStore("shop"))]), weigh
+
+
+def test_a_failure_that_a_command_does_not_declare_is_told() -> None:
+    """The failure is built from its class, and the command's exit says which it was."""
+    app, weigh = shop()
+    with pytest.raises(HalfDone) as caught:
+        assert_failures_handled(app, weigh(Weigh()), overrides={Broken.day: st.just(4)})
+    assert caught.value.event == "Broken at Scale.weigh #1 of shop"
+    assert "Broken(day=4)" in caught.value.problem
+    assert caught.value.problem.endswith("which it does not declare")

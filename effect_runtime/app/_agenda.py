@@ -44,6 +44,7 @@ class AllAgendas:
 
     async def list(self, *, reactions: Sequence[str] | None = None, limit: int = 100) -> tuple[AgendaEntry, ...]:
         """List entries in the order of adding, those of some reactions or of all."""
+        # Each store is asked for all of it: how a list is shared among them is known only when it is sorted.
         entries = [entry for each in self._agendas for entry in await each.store.agenda_entries(reactions, limit=limit)]
         return tuple(sorted(entries, key=lambda entry: entry.since)[:limit])
 

@@ -193,6 +193,8 @@ class App:
         """
         if self._is_taken:
             raise AppAlreadyRunning(self.name)
+        # Built again at each start: what its modules registered meanwhile is verified, too. A moved application has
+        # seen that, and a simulation starts thousands.
         if self._catalogue is None or not self._is_moved:
             self.build()
         self._is_taken = True
@@ -202,6 +204,7 @@ class App:
                 try:
                     yield self
                 finally:
+                    # Before the drain begins: doors refuse from here on, and it waits only for those that are in use.
                     self._live = None
         finally:
             self._is_taken = False
@@ -281,6 +284,7 @@ class App:
         built = message if fields is None else self._catalogue.build(handler, fields)
         eff: Eff[Any, Any, Any] = Call(handler, built, title=handler.name)
         context = self._context(eff, command_id, principal, correlation, causation, traceparent, tracestate, tenant)
+        # Refused in dispatch and not here, so that it is audited like any other refusal.
         if isinstance(built, FieldErrors):
             invalid = Invalid(built.fields)
             live.enter()
@@ -376,6 +380,7 @@ class App:
     ) -> MessageContext:
         named = None if command_id is None else str(command_id)
         if named is not None and not isinstance(eff, Call):
+            # An id stands for one stored answer: a program of several would repeat the others each time.
             raise CommandIdWithoutCommand(named, program=repr(eff))
         return MessageContext(
             correlation=correlation or named or str(self._plan.host.entropy.uuid()),
@@ -397,6 +402,7 @@ async def _valued(live: Live, eff: Eff[A, Any, Any], context: MessageContext) ->
         value: A = await _dispatched(live, eff, context)
         return value
     except Raised as signal:
+        # Not chained: the signal is ours, and its traceback is all that a user knows of it.
         raise UnhandledFailure(signal.error).with_traceback(signal.__traceback__) from None
     except CommandNotDone as error:
         raise UnhandledFailure(error.reason, way_out(error.reason)) from error

@@ -59,12 +59,16 @@ class Live:
             for lookout in lookouts:
                 stack.enter_context(lookout.waits.followed_by(self._moved))
                 lookout.refuse()
+            # No await lies between this question and the count below: a door that closes in between cannot ring
+            # unheard.
             while self._in_flight > sum(lookout.waiting for lookout in lookouts):
                 await self._moved.after(self._moved.rings)
 
     async def settled(self) -> None:
         """Wait until relays, consumers and agendas have nothing to do now: what is due later does not count."""
+        # Until all are calm at once: what one site has done may be work for another.
         while True:
+            # Whatever was committed in this turn of the loop rings first, or calm would be found too early.
             await checkpoint()
             for site in self.sites.values():
                 await site.calm()
@@ -91,7 +95,9 @@ async def opened(
         for site in sites.values():
             site.routes = routes_of(plan, site)
             if site.routes:
+                # Before anything can be committed here: a store owes a route the events that come after it.
                 await site.delivery.register(site.routes)
+        # Consumers before relays, so that on the way out nobody sends to who has gone.
         if consumers:
             await _start_consumers(plan, sites, dispatcher, stack)
         if relay:
@@ -117,10 +123,12 @@ async def opened(
 
 
 async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
-    contexts = [binding.context for binding in plan.bindings]
+    # Verified before: dispatch finds homes by name, and one would hide the other.
+    assert len(plan.bindings) == len({binding.name for binding in plan.bindings})
     owners = _owners(plan)
     sites: dict[int, Site] = {}
     for binding in plan.bindings:
+        # By identity: contexts share a transaction where they were given the same store, not one of the same name.
         key = id(binding.store)
         site = sites.get(key)
         if site is None:
@@ -132,7 +140,6 @@ async def _open_sites(plan: Plan, stack: AsyncExitStack) -> dict[int, Site]:
             resources = await stack.enter_async_context(binding.resources())
         strangers = {event: owner for event, owner in owners.items() if owner != binding.name}
         site.homes[binding.name] = home_of(plan, binding, site, opened=resources, owners=strangers)
-    assert len(contexts) == len({context.name for context in contexts})  # verified before anything is opened
     return sites
 
 

@@ -77,8 +77,10 @@ class Replay:
             return None
         script, store = Script(self.attempt, answers), WatchedStore()
         plan = self._plan(context, make, script, store, resources)
+        # Opened without its application: the other contexts, which verification would ask for, are not here.
         async with opened(plan, relay=False, consumers=False, agenda=False) as live:
             exit = await addressee.give(live.dispatcher, message, self.envelope)
+        # Before the exit: a handler that catches everything may have made a success of what nobody could answer.
         if script.trouble is not None:
             raise script.trouble
         match exit:

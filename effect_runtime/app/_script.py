@@ -61,6 +61,8 @@ class Script:
             self._performed += 1
             is_given = any(operation.answers_to(key, runtime) for key in self._answers)
             try:
+                # Asked even where an answer is given: the recorded one is used up in its turn, or all after it would
+                # not match.
                 recorded = self._next(operation, operation.place(runtime))
             except EffectRuntimeError as error:
                 if is_given or operation.kind == "local":
@@ -82,9 +84,11 @@ class Script:
         arguments = written_arguments(operation, _OPEN)
         passed: list[int] = []
         for position, (index, entry) in enumerate(self._left):
+            # All from before the cut is used up: what is asked for now may be among what was cut off.
             if self._attempt.cut and passed == [] and index >= self._attempt.cut_at:
                 reason = f"the recording is cut there, and {self._attempt.cut} operations are missing"
                 raise AnswerNotRecorded(self._performed, performed=spelled(place, arguments), reason=reason)
+            # A branch is answered by its own next entry alone; the first of another branch may come before it.
             if entry.place == place and _is_same(entry.arguments, arguments) and entry.branch not in passed:
                 del self._left[position]
                 return entry
@@ -152,6 +156,7 @@ def _revived(defect: Mapping[str, Any]) -> Exception:
             kind = getattr(kind, part)
         if defect["arguments"] is not None and issubclass(kind, Exception):
             error = kind(*defect["arguments"])
+            # An exception need not keep its arguments as they were given: one that says something else would mislead.
             if str(error) == defect["text"]:
                 return error  # type: ignore[no-any-return]  # checked to be an Exception
     return RecordedDefect(f"{module}.{name}", defect["text"])

@@ -23,6 +23,7 @@ class Absent:
     """Stand for the session and the resources that a runtime is built from: any attribute of it is another one."""
 
     def __getattr__(self, name: str) -> Absent:
+        # By these names Python asks what may be awaited, copied or iterated: none of that may seem to work.
         if name.startswith("__"):
             raise AttributeError(
                 f"{name}: what make() is given in a replay is absent; give replayed(..., resources=...)"

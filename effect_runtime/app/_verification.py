@@ -34,9 +34,11 @@ def app_faults(
 ) -> tuple[Fault, ...]:
     """Find everything that is wrong with an application and its contexts."""
     unbound = tuple(_unbound_faults(name, bindings))
+    # Alone: of something that is no binding nothing else can be asked.
     if unbound:
         return unbound
     contexts: tuple[Context[Any, Any], ...] = tuple(dict.fromkeys(binding.context for binding in bindings))
+    # First of all: only what is imported has registered its handlers, and may be judged.
     faults = [fault for context in contexts for fault in import_modules(context)]
     topics = [
         *(topic for context in contexts for topic in context.publishes),
@@ -136,6 +138,7 @@ def _made_by(make: Any) -> type | None:
 
 
 def _owner_faults(contexts: Sequence[Context[Any, Any]]) -> Iterator[Fault]:
+    # One owner for a topic: the numbers of a key are counted in one store, and two counts make no order.
     owners: dict[type[Topic], Context[Any, Any]] = {}
     for context in contexts:
         for topic in context.publishes:

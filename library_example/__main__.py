@@ -99,6 +99,7 @@ def die(telling: Telling, folder: Path, cast: Cast) -> None:
     """Tell the second part: another process commits Ann's loan, and is gone before anything is sent."""
     telling.headline("SIGKILL between commit and delivery")
     telling.step("Ann borrows it in another process, which kills itself right after the commit.")
+    # A process of its own, because only the death of a whole process leaves nobody to tidy up.
     child = subprocess.run(
         [sys.executable, "-m", "library_example", DYING, str(folder), cast.ann, cast.book],
         capture_output=True,
@@ -145,6 +146,7 @@ async def borrow_and_die(folder: Path, patron: PatronId, book: BookId) -> None:
     async with app.running(relay=False, consumers=False):
         loan = await app.run(borrow_book(BorrowBook(patron, book)))
         print(f"committed loan {loan}", flush=True)
+        # No exit, no exception: those would close the store, and a crash closes nothing.
         os.kill(os.getpid(), signal.SIGKILL)
 
 

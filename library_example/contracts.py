@@ -23,6 +23,7 @@ HoldId = NewType("HoldId", str)
 class LendingEvents(Topic, name="lending"):
     """What lending tells the world."""
 
+    # attrs makes slotted events: a base without slots would give each a dictionary all the same.
     __slots__ = ()
 
 

@@ -105,6 +105,8 @@ class Witness:
             name = {LendingRuntime: "lending", CatalogRuntime: "catalog"}.get(type(runtime))
             if name is not None and operation.kind != "dispatch":
                 self.operations.setdefault(name, []).append(operation.place(runtime))
+            # By what it carries: `emit` and `publish` are operations like any other, and no name is needed to know
+            # them.
             self.emitted += [type(one).__name__ for one in operation.args if isinstance(one, DomainEvent)]
             self.published += [type(one).__name__ for one in operation.args if isinstance(one, Topic)]
             return await perform(operation, runtime)
@@ -125,6 +127,7 @@ class LaterTime:
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back."""
+        # Not put forward: waits, leases and deadlines last as long as ever.
         return self.time.monotonic()
 
     async def sleep(self, duration: timedelta) -> None:

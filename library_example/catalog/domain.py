@@ -23,6 +23,7 @@ def check_digit(twelve: str) -> str:
 def _is_isbn_10(signs: str) -> bool:
     if len(signs) != 10 or not _is_number(signs[:9]) or not (_is_number(signs[9]) or signs[9] == "X"):
         return False
+    # Modulo 11 needs a digit for ten, and only the last place, which checks the others, can become one.
     values = [10 if sign == "X" else int(sign) for sign in signs]
     return sum(weight * value for weight, value in zip(range(10, 0, -1), values, strict=True)) % 11 == 0
 

@@ -45,6 +45,7 @@ class MemoryBookReads:
     def _page(self, page: Page, wanted: Callable[[Book], bool]) -> Listing[Book]:
         following = sorted(self.books.values(), key=_place)
         if page.after is not None:
+            # Its place is looked up among all books: it may no longer be among those that are wanted.
             last = self.books.get(BookId(page.after))
             following = [] if last is None else [book for book in following if _place(book) > _place(last)]
         return listing(list(filter(wanted, following)), page)

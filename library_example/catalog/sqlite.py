@@ -54,6 +54,7 @@ class SqliteBookReads:
     @operation(kind="transactional")
     async def search(self, text: str, page: Page) -> Listing[Book]:
         """Read the books whose title, author or ISBN contains `text`, in any case."""
+        # Not LIKE: it knows the case of ASCII letters only, and reads % and _ in what a reader typed.
         return await self._page(page, "instr(searchable, ?) > 0", text.casefold())
 
     @operation(kind="transactional")
@@ -68,8 +69,10 @@ class SqliteBookReads:
 
     async def _page(self, page: Page, wanted: str, *parameters: str) -> Listing[Book]:
         if page.after is not None:
+            # Of a book that never was the subquery is NULL, and nothing is greater than that.
             wanted += " AND (title, id) > (SELECT title, id FROM book WHERE id = ?)"
             parameters = (*parameters, page.after)
+        # One more than the page holds: whether it is there is whether there is a next page.
         rows = await self.session.fetch_all(
             f"SELECT {_BOOK} FROM book WHERE {wanted} ORDER BY title, id LIMIT ?", (*parameters, page.size + 1)
         )

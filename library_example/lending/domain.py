@@ -260,6 +260,7 @@ def lend(
         return Failure(LoanLimitReached(patron.id))
     if len(out) >= shelf.copies:
         return Failure(NoCopyAvailable(shelf.book_id, min((loan.due_at for loan in out), default=None)))
+    # Copies that stand here for those who come first are not free, though they are not out.
     ahead = [one for one in before(patron, line) if one.patron.may_borrow]
     if len(out) + len(ahead) >= shelf.copies:
         return Failure(HoldOrderBroken(shelf.book_id))
@@ -303,6 +304,7 @@ def stand_in_line(
     waiting = hold_of(patron, line)
     if waiting is not None:
         return Failure(HoldExists(waiting.id))
+    # Behind the last and not by counting: holds that were cancelled leave their places empty.
     place = line[-1].hold.place + 1 if line else 1
     return Success(Hold(id=hold_id, patron_id=patron.id, book_id=book_id, place=place))
 
@@ -325,6 +327,7 @@ def before(patron: Patron, line: Sequence[Waiting]) -> Sequence[Waiting]:
 def free_copy(out: Sequence[Loan]) -> int:
     """Return the lowest number of a copy that is not out."""
     taken = {loan.copy for loan in out}
+    # Among one number more than copies are out, one is not taken.
     return next(number for number in range(1, len(out) + 2) if number not in taken)
 
 

@@ -271,6 +271,7 @@ def mark_overdue(command: MarkOverdue) -> Lending[None, LoanUnknown | PatronUnkn
     loan = yield from rt.loans.get(command.loan_id)
     now = yield from rt.clock.now()
     seen = check_due(loan, now)
+    # A return does not cancel the due command: taking a look is cheaper than two things to keep in step.
     if seen == loan:
         return
     yield from rt.loans.save(seen)
@@ -337,6 +338,7 @@ def count_returned(event: BookReturnedOccurred) -> Lending[None]:
 def offer_returned(event: BookReturnedOccurred) -> Lending[None, HoldOrderBroken]:
     """Offer the copy to the line. It comes after the count, so that who has just returned a book may have another."""
     rt = yield from lending.runtime
+    # There is a shelf, for the copy was taken from it; but that one might be missing is no failure of this event's.
     empty = Shelf(book_id=event.loan.book_id, copies=0)
     yield from offer((yield from recover(rt.shelves.get(empty.book_id), lambda _: succeed(empty))))
 
@@ -374,6 +376,7 @@ def offer(shelf: Shelf) -> Lending[None, HoldOrderBroken]:
     for served in (yield from from_result(serve(shelf, out, line))):
         loan_id = LoanId(str((yield from rt.ids.uuid())))
         loan = begin(served.patron, shelf, out, loan_id=loan_id, now=now)
+        # Or the next in the line would be given the same copy.
         out = (*out, loan)
         yield from hand_over(loan, served.patron, served.hold)
 

@@ -190,6 +190,7 @@ class MemoryNotifications:
     @operation(kind="external", idempotent=True)
     async def send(self, notice: Notice) -> None:
         """Keep a notice."""
+        # The first one stands, as with a server that has seen the Message-ID before.
         self.notices.setdefault(self.key, notice)
 
 

@@ -57,6 +57,7 @@ class SmtpNotifications:
         except (ValueError, LookupError, MessageError) as error:  # `email` refuses bad addresses in all these ways
             return Failure(Undeliverable(notice.to, f"it cannot be written as mail: {error}"))
         try:
+            # Not abandoned when cancelled: whether the mail went out must be known. `patience` bounds the wait.
             await to_thread.run_sync(self.server.hand_over, letter)
         except SMTPRecipientsRefused as refused:
             ((code, reason),) = refused.recipients.values()
@@ -70,6 +71,7 @@ class SmtpNotifications:
     def letter(self, notice: Notice) -> EmailMessage:
         """Write a notice as mail; the same key makes the same Message-ID."""
         letter = EmailMessage()
+        # The headers of `EmailMessage` refuse line breaks, so no notice can smuggle in a header of its own.
         letter["From"], letter["Subject"] = self.server.sender, notice.subject
         letter["To"] = Address(addr_spec=notice.to)  # one address: a comma in it must not make two
         digest = sha256(self.key.encode()).hexdigest()

@@ -130,6 +130,7 @@ class SqliteLoanReads:
     @operation(kind="transactional")
     async def of_patron(self, patron_id: PatronId) -> tuple[Loan, ...]:
         """Read all loans of one patron, oldest first."""
+        # Loans are never deleted, so the rowid grows with them; two may begin in the same microsecond.
         rows = await self.session.fetch_all(
             f"SELECT {_LOAN} FROM loan WHERE patron_id = ? ORDER BY rowid", (patron_id,)
         )
@@ -172,6 +173,7 @@ class SqliteLoans(SqliteLoanReads):
     @operation(kind="transactional")
     async def save(self, loan: Loan) -> None:
         """Write a loan, new or changed."""
+        # Who borrowed which copy, and when, is not touched: that much of a loan never changes.
         await self.session.execute(
             f"INSERT INTO loan ({_LOAN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, returned_at = excluded.returned_at,"

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from attrs import define
 
-from effect_runtime.dispatch._drain import drain, note
+from effect_runtime.dispatch._drain import drain
 from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._home import Home
 from effect_runtime.dispatch._items import Reactions
@@ -36,6 +36,7 @@ from effect_runtime.errors import (
     TransactionLost,
 )
 from effect_runtime.integration import Envelope
+from effect_runtime.interpreter import note
 
 
 @define(eq=False)

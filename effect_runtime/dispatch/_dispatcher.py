@@ -23,7 +23,6 @@ from effect_runtime.dispatch._refusals import Refusals
 from effect_runtime.dispatch._refused import Refused
 from effect_runtime.dispatch._request import MessageContext
 from effect_runtime.dispatch._subscription import Subscription
-from effect_runtime.dispatch._unit import this_task
 from effect_runtime.effect import Call, Died, Failed, Operation, Raised, Succeeded
 from effect_runtime.errors import (
     AtomicOutsideUnit,
@@ -34,7 +33,7 @@ from effect_runtime.errors import (
     UnknownEvent,
 )
 from effect_runtime.integration import Envelope
-from effect_runtime.interpreter import Recording
+from effect_runtime.interpreter import Recording, this_task
 
 
 @final
@@ -64,7 +63,8 @@ class Dispatcher:
         if isinstance(handler, Enqueue):
             if context.command_id is not None:
                 raise CommandIdWithoutCommand(context.command_id, program=call.title)
-            return await enqueue_outside(self.homes.values(), call.message, context, wait=handler.wait)
+            homes = self.homes.values()
+            return await enqueue_outside(homes, call.message, context, wait=handler.wait, enter=self._refuse_inside)
         home = self.homes.get(getattr(handler, "context", ""))
         if home is not None:
             entry = home.commands.get(handler)
@@ -83,20 +83,20 @@ class Dispatcher:
         await refusals.audited(f"{home.name}.{name}")
 
     async def _command(self, home: Home, entry: Entry, message: Any, request: MessageContext) -> Any:
-        self._refuse_inside(home, entry)
+        self._refuse_inside(home, entry.handler.title)
         value, job = await answer_command(home, entry, message, request)
         if job is not None and job.queues:
             # Only doors wait for room: a queue's own handlers must be able to go on.
             await home.queues.room(job.queues, more=0)
         return value
 
-    def _refuse_inside(self, home: Home, entry: Entry) -> None:
-        """Refuse a command that would wait for the transaction of the very task that asks for it."""
+    def _refuse_inside(self, home: Home, title: str) -> None:
+        """Refuse a message that would wait for the transaction of the very task that asks for it."""
         # Without this look the command would wait for its own caller's transaction until the deadline.
         task = this_task()
         for other in self.homes.values():
             if other.store is home.store and task in other.writing:
-                raise RunInsideUnit(entry.handler.title, unit=other.writing[task])
+                raise RunInsideUnit(title, unit=other.writing[task])
 
     async def deliver(
         self,

@@ -13,6 +13,7 @@ from effect_runtime.dispatch._unit import Unit
 from effect_runtime.effect import Raised
 from effect_runtime.errors import EventCycle, ForeignEvent, UndeclaredFailure
 from effect_runtime.events import Enqueued
+from effect_runtime.interpreter import note
 
 Cause: TypeAlias = "tuple[type, Cause | None]"
 """An event's type and what caused it."""
@@ -57,14 +58,6 @@ async def _react(unit: Unit, event: Any, reaction: Reaction) -> None:
         except Exception as defect:
             note(defect, f"while {handler.name} handled {type(event).__qualname__}")
             raise
-
-
-def note(defect: BaseException, text: str) -> None:
-    """Add a note to an exception, once."""
-    notes = getattr(defect, "__notes__", ())
-    if text not in notes:
-        # Not by `add_note`: the class of an exception may forbid it, as a frozen dataclass does.
-        BaseException.__setattr__(defect, "__notes__", [*notes, text])
 
 
 def refuse_stranger(home: Home, event: type) -> None:

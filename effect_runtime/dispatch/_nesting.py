@@ -10,13 +10,12 @@ from typing import Any, Final, cast, final
 
 from typing_extensions import TypeVar
 
-from effect_runtime.dispatch._drain import note
 from effect_runtime.dispatch._enqueue import Enqueue
 from effect_runtime.dispatch._refusals import Refusals
 from effect_runtime.dispatch._unit import Unit
 from effect_runtime.effect import Call, Eff
 from effect_runtime.errors import ForeignCall, WaitInsideUnit
-from effect_runtime.interpreter import running_line
+from effect_runtime.interpreter import note, running_line
 
 A = TypeVar("A")
 E = TypeVar("E")

@@ -6,12 +6,11 @@ handlers.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, NoReturn, final
 
-from anyio import CancelScope, current_time, get_current_task
+from anyio import CancelScope, current_time
 from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import define
 
@@ -30,7 +29,7 @@ from effect_runtime.errors import (
 )
 from effect_runtime.events import Events
 from effect_runtime.integration import Outbox
-from effect_runtime.interpreter import Recording, running_line
+from effect_runtime.interpreter import Recording, running_line, this_task
 
 _UNDOING = timedelta(seconds=30)
 """How long undoing a savepoint may take before the whole unit is given up."""
@@ -339,15 +338,6 @@ class Unit:
         subject = f"{operation.place(self.runtime)}: {problem}"
         place = running_line() or "line unknown"
         self.home.diagnose(Diagnostic(kind=kind, command=self.title, subject=subject, place=place, advice=advice))
-
-
-def this_task() -> int:
-    """Return what tells the running task from others, as anyio does, where asyncio runs it an eighth as long."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    return get_current_task().id if task is None else id(task)
 
 
 def _deadline(after: timedelta | None) -> float:

@@ -17,7 +17,9 @@ from effect_runtime.interpreter._interceptors import (
 from effect_runtime.interpreter._interpreter import Interpreter, dry_run, live, run_sync
 from effect_runtime.interpreter._interpreter import run as run
 from effect_runtime.interpreter._interpreter import run_exit as run_exit
+from effect_runtime.interpreter._outcome import note as note
 from effect_runtime.interpreter._recording import Defect, Performed, Recording
+from effect_runtime.interpreter._recording import this_task as this_task
 from effect_runtime.interpreter._returns import Container, container
 from effect_runtime.interpreter._strand import Perform
 from effect_runtime.interpreter._traceback import relink

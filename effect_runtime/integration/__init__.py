@@ -18,12 +18,12 @@ from effect_runtime.integration._envelope import Envelope
 from effect_runtime.integration._fields import FieldError, FieldErrors
 from effect_runtime.integration._identity import Payload, WireIdentity
 from effect_runtime.integration._key import key_spelling as key_spelling
+from effect_runtime.integration._key import partition
 from effect_runtime.integration._message import decode_message, encode_message
 from effect_runtime.integration._message import refuse_flaws as refuse_flaws
 from effect_runtime.integration._outbox import HasOutbox
 from effect_runtime.integration._outbox import Outbox as Outbox
 from effect_runtime.integration._outbox import publish as publish
-from effect_runtime.integration._partition import partition
 from effect_runtime.integration._registry import EventRegistry, decode_event, event_key, make_envelope
 from effect_runtime.integration._secrets import COVER, Redacted, Secrets, shown_value, uncovered
 from effect_runtime.integration._shape import fits_key as fits_key

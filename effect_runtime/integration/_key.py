@@ -1,4 +1,4 @@
-"""The text by which records are put in order: one of their fields, spelt in its one way.
+"""Keys: the text by which records are put in order, one of their fields in its one spelling; and where it belongs.
 
 Knows annotations and the codec's spelling; knows no topic and no queue.
 """
@@ -6,6 +6,7 @@ Knows annotations and the codec's spelling; knows no topic and no queue.
 from __future__ import annotations
 
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 from attrs import frozen
@@ -47,3 +48,18 @@ def key_spelling(cls: type, field: str) -> KeySpelling:
 @cache
 def _spelling(cls: Any, field: str) -> KeySpelling:
     return KeySpelling(field, writer(hints(cls)[field]))
+
+
+def partition(key: str, count: int) -> int:
+    """Return the partition of a key, from 0 to `count` - 1.
+
+    The first 8 bytes of BLAKE2b (digest size 8) of the key in UTF-8, as a big-endian number, modulo `count`. Another
+    `count` moves keys: drain before changing it.
+
+    >>> partition("book-1", 16), partition("", 16), partition("Bücher", 16)
+    (10, 4, 2)
+    """
+    if count < 1:
+        raise ValueError(f"There are {count} partitions to choose from. Give at least one.")
+    # Python's own `hash` is salted for each process and would send one key two ways.
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") % count

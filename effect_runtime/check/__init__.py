@@ -8,7 +8,7 @@ returned (ER503). It parses and never imports what it checks. `# noqa: ER501` on
 
 from __future__ import annotations
 
-from effect_runtime.check._finding import Finding
+from effect_runtime.check._rules import Finding
 from effect_runtime.check._source import check_paths, check_source
 
 __all__ = ["Finding", "check_paths", "check_source"]

@@ -1,14 +1,34 @@
-"""What is a slip inside a do-block. Pure: a block in, findings out."""
+"""What is a slip inside a do-block, and how it reads. Pure: a block in, findings out."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
+
+from attrs import field, frozen
 
 from effect_runtime.check._blocks import Block, own_nodes
-from effect_runtime.check._finding import Finding
 from effect_runtime.errors import Code
+
+
+@frozen(order=True)
+class Finding:
+    """Name one slip: where it stands, what is wrong and how to mend it.
+
+    Lines and columns count from 1. Findings sort by file, then by position.
+    """
+
+    filename: str
+    line: int
+    column: int
+    code: Code = field(order=attrgetter("name"))
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.line}:{self.column}: {self.code.name} {self.problem} {self.fix}"
 
 
 def slips_of(block: Block, *, filename: str) -> Iterator[Finding]:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from effect_runtime.check._blocks import blocks_of
-from effect_runtime.check._finding import Finding
-from effect_runtime.check._rules import slips_of
+from effect_runtime.check._rules import Finding, slips_of
 from effect_runtime.check._vocabulary import Exports, Index, exports_of, read_vocabulary
 from effect_runtime.errors import SourceUnreadable
 

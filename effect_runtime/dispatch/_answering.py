@@ -142,15 +142,20 @@ async def answer_event(
         waits=waits,
         cause=request.causation,
     )
-    exit: Succeeded[None] | Failed[Any] | Died = Succeeded(None)
+    exit = await _ended(job)
+    await refusals.audited_beside(title)
+    return exit
+
+
+async def _ended(job: Job) -> Succeeded[None] | Failed[Any] | Died:
+    """Carry a job out and return how it ended. Keeps no exit in a variable: with its traceback it would be a cycle."""
     try:
         await carry_out(job)
     except Raised as raised:
-        exit = Failed(raised.error)
+        return Failed(raised.error)
     except Exception as defect:
-        exit = Died(defect)
-    await refusals.audited_beside(title)
-    return exit
+        return Died(defect)
+    return Succeeded(None)
 
 
 def request_of(title: str, envelope: Envelope) -> MessageContext:

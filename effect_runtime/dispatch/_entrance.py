@@ -5,7 +5,7 @@ Waits for room first, with nothing open, then writes in a unit of its own. Knows
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,10 +24,16 @@ from effect_runtime.events import DomainEvent
 
 
 async def enqueue_outside(
-    homes: Iterable[Home], event: Any, request: MessageContext, *, wait: timedelta | None
+    homes: Iterable[Home],
+    event: Any,
+    request: MessageContext,
+    *,
+    wait: timedelta | None,
+    enter: Callable[[Home, str], None],
 ) -> Acknowledgement | None:
     """Enqueue an event from a door; with `wait`, return what became of it in that time.
 
+    `enter` refuses whoever has a transaction of the event's context open: its item would wait for that.
     An event that nobody hears is fine. Raises `errors.CommandNotDone` with `QueueFull` where there was no room in
     time; nothing is enqueued then.
     """
@@ -37,6 +43,7 @@ async def enqueue_outside(
     home = next((home for home in homes if type(event) in home.after_commits), None)
     if home is None:
         return None if wait is None else Handled()
+    enter(home, f"{home.name}.enqueue")
     now = home.host.time.now()
     reactions = reactions_of_events(home, request, (event,), causation=request.causation, at=now)
     full = await home.queues.room(reactions.queues, more=1)

@@ -10,9 +10,10 @@ import anyio
 import pytest
 
 from effect_runtime import App, Eff, Failed, Forbidden, Principal, Succeeded, attempt, do, fail, operation, succeed
-from effect_runtime.dispatch import DeadlineExceeded
+from effect_runtime.dispatch import DeadlineExceeded, EventQueue, enqueue, enqueue_and_wait
 from effect_runtime.effect import Died, from_async, timeout, uninterruptible
 from effect_runtime.errors import PolicyUndecided, RunInsideUnit, ValidatorUndecided
+from tests.dispatch.desk import FiledOccurred
 from tests.dispatch.world import All, Bench, Keep, Missing, Other, Reading, Writing, keeper
 
 pytestmark = pytest.mark.anyio
@@ -194,6 +195,32 @@ async def test_a_door_used_inside_a_unit_that_writes_is_refused_at_once(bench: B
         assert isinstance(died, Died)
         assert repr(died.exception) == repr(RunInsideUnit("notes.inner", unit="notes.outer"))
         assert await bench.rows() == {"before": 2}
+
+
+@pytest.mark.parametrize("durable", [True, False])
+@pytest.mark.parametrize("put", [enqueue, enqueue_and_wait])
+async def test_an_event_enqueued_through_a_door_inside_a_unit_that_writes_is_refused_at_once(
+    bench: Bench, put: Callable[[FiledOccurred], Eff[Any, Any, Any]], durable: bool
+) -> None:
+    """Its item would wait for its own caller's transaction, and so would its handler."""
+    notes = bench.context()
+    doors: list[App] = []
+
+    @notes.after_commit(FiledOccurred, queue=EventQueue("mail", durable=durable))
+    def tell(event: FiledOccurred) -> Writing[None]:
+        yield from succeed(None)
+
+    @notes.command(access="public")
+    def outer(command: Keep) -> Writing[None]:
+        yield from (yield from notes.runtime).notes.put(command.key, 1)
+        yield from from_async(doors[0].run, put(FiledOccurred("a")))
+
+    async with bench.running(notes) as app:
+        doors.append(app)
+        died = await app.run_exit(outer(Keep("a")))
+        assert isinstance(died, Died)
+        assert repr(died.exception) == repr(RunInsideUnit("notes.enqueue", unit="notes.outer"))
+        assert await bench.rows() == {}
 
 
 @pytest.mark.parametrize("answer", [None, False, "text is wrong", ["text is wrong"]])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from effect_runtime.app._addressee import Addressee, addressee_of
 from effect_runtime.dispatch import Binding
@@ -65,19 +65,7 @@ class Reproduction:
     binding: Binding
     addressee: Addressee
     secrets: Secrets
-    envelope: Envelope = field(init=False)
-
-    @envelope.default
-    def _read(self) -> Envelope:
-        try:
-            return decode_message(Message(self.letter.body))
-        except BadEnvelope as error:
-            if self.letter.side == "agenda":
-                reason, fix = "its queue is volatile and kept no message", "Give the queue durable=True."
-            else:
-                reason = f"its bytes are no event ({error.attribute} {error.problem})"
-                fix = "Mend whoever sent it, then discard the letter."
-            raise DeadLetterNotReproducible(self.letter.id, reason=reason, fix=fix) from error
+    envelope: Envelope = field(init=False, default=Factory(lambda self: _envelope_of(self.letter), takes_self=True))
 
     def text(self) -> str:
         """Return the source of a test module."""
@@ -170,6 +158,18 @@ def reproduction(letter: DeadLetter, bindings: Sequence[Binding], secrets: Secre
     reason = f"nothing in this application is called {letter.destination!r}"
     fix = "Reproduce it in the application that handles it, or discard it if it is gone for good."
     raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix)
+
+
+def _envelope_of(letter: DeadLetter) -> Envelope:
+    try:
+        return decode_message(Message(letter.body))
+    except BadEnvelope as error:
+        if letter.side == "agenda":
+            reason, fix = "its queue is volatile and kept no message", "Give the queue durable=True."
+        else:
+            reason = f"its bytes are no event ({error.attribute} {error.problem})"
+            fix = "Mend whoever sent it, then discard the letter."
+        raise DeadLetterNotReproducible(letter.id, reason=reason, fix=fix) from error
 
 
 def _imports(references: Sequence[Reference]) -> Iterator[str]:

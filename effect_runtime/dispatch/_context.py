@@ -7,7 +7,7 @@ no store, no unit of work, no other context.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Generic, Never, cast, overload
@@ -16,13 +16,21 @@ from typing_extensions import TypeVar
 
 from effect_runtime.dispatch._after_commit import AfterCommit
 from effect_runtime.dispatch._binding import Binding, ReadTransaction, Transaction, persistent
+from effect_runtime.dispatch._context_faults import (
+    access_faults,
+    event_kind_faults,
+    modules_faults,
+    publishes_faults,
+    queue_kind_faults,
+    runtime_kind_faults,
+)
 from effect_runtime.dispatch._event_queue import EventQueue
 from effect_runtime.dispatch._handlers import Access, Command, DomainHandler, Query, Validator, body_of
 from effect_runtime.dispatch._ports import Store
-from effect_runtime.dispatch._signature import definition_faults, name_of, place_of
+from effect_runtime.dispatch._signature import definition_faults
 from effect_runtime.dispatch._subscription import Poison, Start, Subscription, patient
 from effect_runtime.effect import Ask, Eff, Program, Schedule
-from effect_runtime.errors import Code, Fault, raise_faults
+from effect_runtime.errors import raise_faults
 from effect_runtime.events import DomainEvent
 from effect_runtime.integration import Topic
 
@@ -59,9 +67,9 @@ class Context(Generic[R, N]):
         self.reads_type: type[N] | None = reads
         self.home, self.place = _caller()
         faults = (
-            *_runtime_faults(self.place, runtime=runtime, reads=reads),
-            *_topic_faults(self.place, publishes),
-            *_module_faults(self.place, modules),
+            *runtime_kind_faults(self.place, runtime=runtime, reads=reads),
+            *publishes_faults(self.place, publishes),
+            *modules_faults(self.place, modules),
         )
         raise_faults(f"context {name!r}", faults)
         self.publishes = tuple(publishes)
@@ -97,7 +105,7 @@ class Context(Generic[R, N]):
         _refuse_bare(self, bare)
 
         def register(function: Callable[[C], Program[A, F, R]]) -> Command[C, A, F, R]:
-            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *access_faults(function, access)))
             made = Command[C, A, F, R](
                 function.__name__, self.name, function, body_of(function), cast("Access[Any]", access), validate
             )
@@ -113,7 +121,7 @@ class Context(Generic[R, N]):
         _refuse_bare(self, bare)
 
         def register(function: Callable[[C], Program[A, F, N]]) -> Query[C, A, F, N]:
-            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_access_faults(function, access)))
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *access_faults(function, access)))
             made = Query[C, A, F, N](
                 function.__name__, self.name, function, body_of(function), cast("Access[Any]", access), validate
             )
@@ -129,10 +137,10 @@ class Context(Generic[R, N]):
         such a failure fails the command.
         """
         if inspect.isroutine(event):  # a decorator without parentheses: what it was given is the handler
-            raise_faults(f"context {self.name!r}", _event_faults(event, None))
+            raise_faults(f"context {self.name!r}", event_kind_faults(event, None))
 
         def register(function: Callable[[Any], Program[None, F, R]]) -> DomainHandler:
-            raise_faults(f"context {self.name!r}", (*definition_faults(function), *_event_faults(function, event)))
+            raise_faults(f"context {self.name!r}", (*definition_faults(function), *event_kind_faults(function, event)))
             made = DomainHandler(self.name, event, function, body_of(function))
             self.handlers.append(made)
             return made
@@ -158,7 +166,11 @@ class Context(Generic[R, N]):
         """
 
         def register(function: Callable[[D], Program[Any, Any, R]]) -> AfterCommit:
-            faults = (*definition_faults(function), *_event_faults(function, event), *_queue_faults(function, queue))
+            faults = (
+                *definition_faults(function),
+                *event_kind_faults(function, event),
+                *queue_kind_faults(function, queue),
+            )
             raise_faults(f"context {self.name!r}", faults)
             made = AfterCommit(
                 title=f"{self.name}.{id or function.__name__}",
@@ -263,102 +275,7 @@ class Context(Generic[R, N]):
 
 
 def _refuse_bare(context: Context[Any, Any], bare: tuple[Any, ...]) -> None:
-    raise_faults(f"context {context.name!r}", tuple(fault for each in bare for fault in _access_faults(each, None)))
-
-
-def _access_faults(function: Callable[..., Any], access: object) -> tuple[Fault, ...]:
-    if isinstance(access, str) and access in ("public", "internal"):
-        return ()
-    if callable(access):
-        return _policy_faults(function, access)
-    return (
-        Fault(
-            Code.ER108,
-            place=place_of(function),
-            problem="it does not say who may use it." if access is None else f"access={access!r} is no decision.",
-            fix='Write access="public", access="internal", or access=policy, a function of (principal, message).',
-        ),
-    )
-
-
-def _policy_faults(function: Callable[..., Any], policy: Callable[..., Any]) -> tuple[Fault, ...]:
-    """Find the policies that would answer with something that is no decision, and those that cannot be asked."""
-    call = policy if inspect.isroutine(policy) else type(policy).__call__
-    if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call):
-        problem, fix = "its policy is an async def, whose answer nobody would await.", "Write a plain `def`"
-    elif inspect.isgeneratorfunction(call):
-        problem, fix = "its policy is a do-block that nobody would run.", "Put `@do` above it"
-    elif not _takes(policy, 2):
-        problem, fix = "its policy does not take a principal and the message.", "Give it two parameters"
-    else:
-        return ()
-    fix = f"{fix}: a policy is `(principal, message) -> bool`, or a do-block under `@do` that reads."
-    return (Fault(Code.ER108, place=place_of(function), problem=problem, fix=fix),)
-
-
-def _takes(function: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:  # a function of C, of which Python does not know
-        return True
-    return True
-
-
-def _event_faults(function: Callable[..., Any], event: object) -> tuple[Fault, ...]:
-    if isinstance(event, type) and issubclass(event, DomainEvent):
-        return ()
-    return (
-        Fault(
-            Code.ER113,
-            place=place_of(function),
-            problem="it does not say which event it handles."
-            if event is None
-            else f"it is registered for {name_of(event)}, which is no domain event.",
-            fix="Write @context.on(SomethingOccurred), a subclass of DomainEvent; hear a topic with a subscription.",
-        ),
-    )
-
-
-def _queue_faults(function: Callable[..., Any], queue: object) -> tuple[Fault, ...]:
-    if isinstance(queue, EventQueue):
-        return ()
-    problem, fix = f"queue={queue!r} is no queue.", 'Write queue=EventQueue("name"), and share it between handlers.'
-    return (Fault(Code.ER119, place=place_of(function), problem=problem, fix=fix),)
-
-
-def _runtime_faults(place: str, **runtimes: object) -> Iterator[Fault]:
-    for role, runtime in runtimes.items():
-        if runtime is not None and not isinstance(runtime, type):
-            yield Fault(
-                Code.ER120,
-                place=place,
-                problem=f"{role}={runtime!r} is no class.",
-                fix=f"Give the class, {type(runtime).__name__}: bind(...) makes one for each unit of work.",
-            )
-
-
-def _topic_faults(place: str, topics: object) -> Iterator[Fault]:
-    if isinstance(topics, Iterable) and not isinstance(topics, str):
-        misfits = [topic for topic in topics if not (isinstance(topic, type) and issubclass(topic, Topic))]
-    else:
-        misfits = [topics]
-    for topic in misfits:
-        named = topic.__name__ if isinstance(topic, type) and issubclass(topic, Topic) else "LendingEvents"
-        yield Fault(
-            Code.ER120,
-            place=place,
-            problem=f"publishes= holds {topic!r}, and is a list of topics.",
-            fix=f"Write publishes=[{named}], a subclass of Topic.",
-        )
-
-
-def _module_faults(place: str, modules: object) -> tuple[Fault, ...]:
-    if not isinstance(modules, str):
-        return ()
-    problem = f"modules={modules!r} is one text, of which each letter would be a module."
-    return (Fault(Code.ER107, place=place, problem=problem, fix=f"Write modules=[{modules!r}]."),)
+    raise_faults(f"context {context.name!r}", tuple(fault for each in bare for fault in access_faults(each, None)))
 
 
 def _takes_two(make: Callable[..., Any]) -> bool:

@@ -69,7 +69,7 @@ def test_a_stopped_process_a_full_disk_and_a_wrong_clock_break_no_promise(tmp_pa
             "publish-before-commit",
             "--points F2 --kills 4",
             ("ghosts", "effects"),
-        ),  # which: whether the customer asked again
+        ),  # or both
         ("mark-before-publish", "--points F7", ("lost",)),
         ("drop-fence", "--points stop:F8,stop:F8,F8 --accounts 3 --sick 0", ("lost",)),
         ("bury-late", "--points F14 --sick 0.5", ("lost",)),

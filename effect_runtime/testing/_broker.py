@@ -24,6 +24,9 @@ _AGAIN: Final = 1.0
 
 _HOW: Final = ("deliver", "late", "twice")
 
+PROMISED: Final = Features(durable=True, ordered_pipelining=False, redelivers=True, per_subscription=False)
+"""What the broker promises; `redelivers` is what allows messages to come late and twice."""
+
 
 @define(eq=False)
 class Delivery:
@@ -159,7 +162,7 @@ class BrokerWire:
     @property
     def features(self) -> Features:
         """Return what it promises."""
-        return Features(durable=True, ordered_pipelining=False, redelivers=True, per_subscription=False)
+        return PROMISED
 
     def destinations(self, topic: str, subscriptions: Sequence[str]) -> tuple[str, ...]:
         """Return the topic: the broker fans out."""

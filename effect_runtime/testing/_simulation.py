@@ -21,6 +21,8 @@ from effect_runtime.effect import Call, Eff
 from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.testing._broker import PROMISED
+from effect_runtime.testing._contract import check_faults, check_world
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
@@ -31,6 +33,7 @@ from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation
 from effect_runtime.testing._world import Claim, Durable, Hears, Run, Setting, World
+from effect_runtime.transports import InProcess
 
 _QUIET: Final = timedelta(minutes=5)
 
@@ -80,6 +83,9 @@ class Simulation:
         app.build()
         bindings = app.bindings
         grouped = processes or {binding.name: (binding.name,) for binding in bindings}
+        check_world(bindings, grouped, [each.context for each in hears])
+        wire = PROMISED if len(grouped) > 1 or hears else InProcess().features
+        check_faults(faults or Faults(), bindings, wire)
         self._setting = Setting(
             app=app,
             bindings=bindings,
@@ -204,7 +210,8 @@ class Simulation:
         )
         run = _once(setting, Canonical(), self._durable, order="run to block")
         if not run.is_sound:
-            raise NotSimulated("what is given", reason=f"{run.ending}: {run.exits!r} {run.troubles!r}")
+            reason = f"undisturbed it ends {run.ending}, with {run.exits!r} {run.troubles!r}; let it succeed"
+            raise NotSimulated("what is given", reason=reason)
 
     def _restore(self) -> None:
         for key, template in self._templates.items():
@@ -235,7 +242,8 @@ def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:
             case MemoryStore():
                 durable.setdefault(id(binding.store), MemoryStore(binding.store.name))
             case other:
-                raise NotSimulated(f"the store {other!r} of context {binding.name!r}", reason="nobody simulates it")
+                reason = "nobody keeps it in memory; bind the context to a SqliteStore or a MemoryStore"
+                raise NotSimulated(f"the store {other!r} of context {binding.name!r}", reason=reason)
     return durable
 
 

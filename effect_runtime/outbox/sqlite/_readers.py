@@ -15,7 +15,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar, final
 
 from anyio import CancelScope, Event, Semaphore, create_task_group
 
-from effect_runtime.errors import UnitEnded
+from effect_runtime.errors import StoreDown, UnitEnded
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.sqlite._connection import (
     Medium,
@@ -61,6 +61,7 @@ class _Reader:
             except sqlite3.Error as error:
                 if not is_interrupted(error):
                     raise
+            # Begun again from its start: an interrupted read leaves nothing behind, and the snapshot is still the same.
             return await self._offload(call)
         except sqlite3.Error as error:
             trouble = None if is_refused_write(error) else down(self._store, error)
@@ -96,6 +97,8 @@ class _Reader:
             try:
                 await done.wait()
             finally:
+                # At the end of the read, and at a cancellation: then this is what interrupts the statement on its
+                # thread.
                 self._stops = True
         if errors:
             raise errors[0]
@@ -164,7 +167,11 @@ class Readers:
                 self._put_back(reader)
 
     def _open(self) -> _Reader:
-        return _Reader(self._medium.connect(self._path), self._store, self._host, inline=self._inline)
+        try:
+            connection = self._medium.connect(self._path)
+        except sqlite3.Error as error:
+            raise (down(self._store, error) or error) from error
+        return _Reader(connection, self._store, self._host, inline=self._inline)
 
     async def _begin(self, reader: _Reader) -> None:
         """Begin a transaction and read something: only then does SQLite fix what is seen."""
@@ -172,10 +179,15 @@ class Readers:
         reader.at_once("BEGIN")
         while True:
             try:
+                # BEGIN takes no snapshot, the first read does. Any table will do; this one is small and always there.
                 reader.at_once("SELECT 1 FROM er_route LIMIT 1")
             except sqlite3.Error as error:
                 if not is_busy(error):
-                    raise (down(self._store, error) or error) from error
+                    # A question of our own, which is right: the file is not the one that was opened. Closed, or the
+                    # connection would rest and fail again when the right one is back.
+                    reader.connection.close()
+                    reason = f"what is stored cannot be read ({error})"
+                    raise down(self._store, error) or StoreDown(self._store, reason=reason) from error
                 await wait.again()
             else:
                 return
@@ -189,6 +201,7 @@ class Readers:
             reader.connection.close()
         else:
             if self._closed:
+                # The store was closed while this session was open: nobody else will.
                 reader.connection.close()
             else:
                 self._resting.append(reader)

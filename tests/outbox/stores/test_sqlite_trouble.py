@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from datetime import timedelta
 from functools import partial
@@ -180,6 +181,25 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreDown, match=r"garbage\.db.*not a database"):
         async with SqliteStore(path).opened(still_host()):
             pass
+
+
+@pytest.mark.parametrize(("emptied", "reason"), [(False, "unable to open"), (True, "cannot be read.*no such table")])
+async def test_a_snapshot_of_a_file_that_is_gone_is_trouble_of_the_store(
+    tmp_path: Path, emptied: bool, reason: str
+) -> None:
+    """UnitStore.reading: a query is told that the store is down, as a command is, and not of one of our tables."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    async with sqlite_store(folder).opened(still_host()) as store:
+        folder.rename(tmp_path / "kept")
+        if emptied:
+            folder.mkdir()
+        with pytest.raises(StoreDown, match=reason):
+            async with store.reading():
+                pass
+        shutil.rmtree(folder, ignore_errors=True)
+        (tmp_path / "kept").rename(folder)
+        assert await committed(store) == {}
 
 
 async def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ async def test_scenario_17_ten_deliveries_at_once_have_one_effect(tmp_path: Path
         async with create_task_group() as tasks:
             for number in range(10):
                 tasks.start_soon(consumers[number % 3].receive, "shelf", message)
-        async with store.reading() as session:
+        stored = await stack.enter_async_context(SqliteStore(tmp_path / "t.db", migrations=[EFFECTS]).opened(host))
+        async with stored.reading() as session:
             assert [row["id"] for row in await session.fetch_all("SELECT id FROM effect")] == [envelope.id]
     counts = [consumer.counts for consumer in consumers]
     assert (sum(each.applied for each in counts), sum(each.duplicates for each in counts)) == (1, 9)

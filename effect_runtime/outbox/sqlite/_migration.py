@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from effect_runtime.errors import MigrationChanged, MigrationFailed
 from effect_runtime.outbox.sqlite._moment import micros
@@ -40,10 +40,11 @@ class Migration:
     name: str
     statements: tuple[str, ...] = field(converter=_as_tuple)
     owner: str = "application"
-    checksum: bytes = field(init=False, eq=False, repr=False)
+    checksum: bytes = field(
+        init=False, eq=False, repr=False, default=Factory(lambda self: self._digest(), takes_self=True)
+    )
     """A digest of the name and of the statements; how they are broken into lines does not count."""
 
-    @checksum.default
     def _digest(self) -> bytes:
         parts = (" ".join(part.split()) for part in (self.name, *self.statements))
         return blake2b("\0".join(parts).encode(), digest_size=16).digest()

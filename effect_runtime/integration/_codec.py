@@ -35,6 +35,7 @@ from effect_runtime.integration._shape import (
     TABLES,
     hints,
     is_attrs,
+    is_enum,
     is_typed_id,
     is_union,
     misfits,
@@ -170,7 +171,7 @@ def _made(
     origin = get_origin(kind) or kind
     if kind in leaves:
         return leaves[kind]
-    if isinstance(kind, type) and issubclass(kind, Enum):
+    if is_enum(kind):
         return enum(kind)
     if origin is Literal:
         return literal_leaf(kind)

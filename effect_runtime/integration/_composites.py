@@ -17,7 +17,7 @@ from attrs import frozen
 from effect_runtime.integration._fields import FieldError, Unfit
 from effect_runtime.integration._json import canonical
 from effect_runtime.integration._leaves import Leaf, no
-from effect_runtime.integration._shape import hints, plain
+from effect_runtime.integration._shape import hints, is_fixed, plain
 
 Of: TypeAlias = Callable[[Any], Leaf]
 
@@ -125,7 +125,7 @@ def _optional(inner: Leaf) -> Leaf:
 def _items(kind: Any, of: Of) -> tuple[Leaf | None, tuple[Leaf, ...]]:
     """Return the function for every item, or one for each place of a tuple of fixed length."""
     arguments = get_args(kind)
-    if get_origin(kind) is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+    if is_fixed(kind):
         return None, tuple(of(argument) for argument in arguments)
     return of(arguments[0]), ()
 

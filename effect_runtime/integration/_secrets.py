@@ -18,7 +18,18 @@ from attrs import field, frozen
 from typing_extensions import TypeVar
 
 from effect_runtime.integration._composites import TAG
-from effect_runtime.integration._shape import ARRAYS, TABLES, UNRESOLVED, hints, is_attrs, is_typed_id, is_union, plain
+from effect_runtime.integration._shape import (
+    ARRAYS,
+    TABLES,
+    UNRESOLVED,
+    hints,
+    is_attrs,
+    is_enum,
+    is_fixed,
+    is_typed_id,
+    is_union,
+    plain,
+)
 
 A = TypeVar("A")
 
@@ -109,7 +120,7 @@ def _blank(kind: Any) -> Any:
     kind = plain(kind)
     if is_union(kind):
         return _blank(next(option for option in get_args(kind) if option is not NoneType))
-    if isinstance(kind, type) and issubclass(kind, Enum):
+    if is_enum(kind):
         return next(iter(kind))
     if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:
         return ()
@@ -117,6 +128,7 @@ def _blank(kind: Any) -> Any:
         return {}
     if not is_attrs(kind):
         return _BLANKS.get(kind, COVER)
+    # Not by its constructor: whatever it checks was true of the secret only.
     blank = object.__new__(kind)
     for name, inner in hints(kind).items():
         object.__setattr__(blank, name, _blank(inner))
@@ -124,6 +136,7 @@ def _blank(kind: Any) -> Any:
 
 
 def _walk(form: Any, kind: Any, replace: Replace) -> Any:
+    # That something is missing is no secret, and an optional secret must be read as missing again.
     replacement = _WHOLE if form is None else replace(form, kind)
     if replacement is not _WHOLE:
         return replacement
@@ -157,6 +170,7 @@ def _union(form: Any, kind: Any, replace: Replace) -> Any:
     chosen = next((option for option in options if getattr(plain(option), "__name__", None) == tag), None)
     if chosen is None:
         return form
+    # The option by itself may be the secret one, where its siblings are not.
     covered = replace(form, chosen)
     return _record(form, plain(chosen), replace) if covered is _WHOLE else covered
 
@@ -175,7 +189,7 @@ def _array(form: Any, kind: Any, replace: Replace) -> Any:
     if not isinstance(form, list):
         return form
     arguments = get_args(kind)
-    if get_origin(kind) is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+    if is_fixed(kind):
         if len(form) != len(arguments):
             return form
         return [_walk(item, inner, replace) for item, inner in zip(form, arguments, strict=True)]
@@ -199,25 +213,33 @@ def shown_value(value: Any, kind: Any, secrets: Secrets) -> str:
         items = [shown_value(item, inner, secrets) for item, inner in zip(value, kinds, strict=True)]
         return f"[{', '.join(items if isinstance(value, tuple | list) else sorted(items))}]"
     if isinstance(value, dict):
-        names, members = get_args(kind) if get_origin(kind) in TABLES else (_unknown(kind, secrets),) * 2
-        pairs = (
-            f"{shown_value(name, names, secrets)}: {shown_value(item, members, secrets)}"
-            for name, item in value.items()
-        )
-        return "{" + ", ".join(pairs) + "}"
+        return _shown_table(value, kind, secrets)
     if secrets.mentions(kind):
         return COVER  # an argument of a generic class: nothing tells where in it the secret is
     if is_attrs(type(value)):
-        fields = _kinds(type(value))
-        shown = (
-            f"{each.name}={shown_value(getattr(value, each.name, None), fields.get(each.name, Any), secrets)}"
-            for each in attrs.fields(type(value))
-            if each.repr
-        )
-        return f"{type(value).__name__}({', '.join(shown)})"
+        return _shown_record(value, secrets)
+    # Only what Python itself spells: the `repr` of anybody else's object may say what it likes.
     if type(value) in _BLANKS or isinstance(value, Enum):
         return repr(value)
     return f"<{type(value).__name__}>"
+
+
+def _shown_table(value: dict[Any, Any], kind: Any, secrets: Secrets) -> str:
+    names, members = get_args(kind) if get_origin(kind) in TABLES else (_unknown(kind, secrets),) * 2
+    pairs = (
+        f"{shown_value(name, names, secrets)}: {shown_value(item, members, secrets)}" for name, item in value.items()
+    )
+    return "{" + ", ".join(pairs) + "}"
+
+
+def _shown_record(value: Any, secrets: Secrets) -> str:
+    fields = _kinds(type(value))
+    shown = (
+        f"{each.name}={shown_value(getattr(value, each.name, None), fields.get(each.name, Any), secrets)}"
+        for each in attrs.fields(type(value))
+        if each.repr
+    )
+    return f"{type(value).__name__}({', '.join(shown)})"
 
 
 def _option(value: Any, union: Any, secrets: Secrets) -> Any:
@@ -232,9 +254,11 @@ def _option(value: Any, union: Any, secrets: Secrets) -> Any:
 def _items(kind: Any, count: int, secrets: Secrets) -> Sequence[Any]:
     """Return the annotation of each item of a collection."""
     arguments = get_args(kind)
-    if get_origin(kind) in ARRAYS or (get_origin(kind) is tuple and arguments[1:] == (Ellipsis,)):
+    if is_fixed(kind):
+        return arguments if len(arguments) == count else (_unknown(kind, secrets),) * count
+    if get_origin(kind) is tuple or get_origin(kind) in ARRAYS:
         return arguments[:1] * count
-    return arguments if get_origin(kind) is tuple and len(arguments) == count else (_unknown(kind, secrets),) * count
+    return (_unknown(kind, secrets),) * count
 
 
 def _unknown(kind: Any, secrets: Secrets) -> Any:

@@ -100,6 +100,16 @@ def is_union(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType)
 
 
+def is_enum(kind: Any) -> bool:
+    """Tell whether a type is an enum."""
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def is_fixed(kind: Any) -> bool:
+    """Tell whether a type is a tuple with a type for each place, and not one of any length."""
+    return get_origin(kind) is tuple and get_args(kind)[1:] != (Ellipsis,)
+
+
 def is_typed_id(kind: Any) -> bool:
     """Tell whether a class is a frozen value class of one scalar, which travels as that scalar."""
     if not is_attrs(kind) or is_record(kind):
@@ -137,15 +147,11 @@ def fits_key(kind: Any) -> bool:
     kind = plain(kind)
     if is_typed_id(kind):
         (kind,) = (plain(inner) for inner in hints(kind).values())
-    return kind in KEYS or _is_enum(kind)
-
-
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Enum)
+    return kind in KEYS or is_enum(kind)
 
 
 def _is_atom(kind: Any) -> bool:
-    return kind in SCALARS or _is_enum(kind)
+    return kind in SCALARS or is_enum(kind)
 
 
 def _walk(kind: Any, path: str, flat: bool, within: tuple[Any, ...]) -> Iterator[Misfit]:
@@ -153,7 +159,7 @@ def _walk(kind: Any, path: str, flat: bool, within: tuple[Any, ...]) -> Iterator
     origin = get_origin(kind) or kind
     if kind in SCALARS or is_typed_id(kind):
         return
-    if _is_enum(kind):
+    if is_enum(kind):
         yield from _enum(kind, path)
     elif origin is Literal:
         yield from _literal(kind, path)

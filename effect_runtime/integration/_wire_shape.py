@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
@@ -17,7 +16,7 @@ from uuid import UUID
 import attrs
 from attrs import field, frozen
 
-from effect_runtime.integration._shape import hints, is_typed_id, is_union, plain
+from effect_runtime.integration._shape import hints, is_enum, is_fixed, is_typed_id, is_union, plain
 
 FieldKind: TypeAlias = Literal[
     "text", "int", "float", "bool", "decimal", "datetime", "date", "uuid", "bytes", "choice", "array", "tuple", "record"
@@ -101,18 +100,14 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
 def _word(kind: Any) -> FieldKind:
     if kind in _SCALARS:
         return _SCALARS[kind]
-    if _is_enum(kind) or get_origin(kind) is Literal:
+    if is_enum(kind) or get_origin(kind) is Literal:
         return "choice"
     if get_origin(kind) is tuple:
-        return "array" if get_args(kind)[1:] == (Ellipsis,) else "tuple"
+        return "tuple" if is_fixed(kind) else "array"
     return "record"
 
 
 def _choices(kind: Any) -> tuple[str, ...]:
-    if _is_enum(kind):
+    if is_enum(kind):
         return tuple(json.dumps(member.value) for member in kind)
     return tuple(json.dumps(value) for value in get_args(kind)) if get_origin(kind) is Literal else ()
-
-
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Enum)

@@ -38,6 +38,8 @@ _COLUMNS: Final = f"id, {ATTRIBUTES}, position, reaction, not_before, lane, sinc
 _ENVELOPE: Final = 1 + len(ATTRIBUTES.split(","))
 """How many of the columns hold the envelope."""
 
+# WHERE true, because without it SQLite takes ON for the condition of a join. Whether it stands behind another is asked
+# in the statement: an item before it in the same ledger counts.
 _ADD: Final = (
     f"INSERT INTO er_agenda(id, {ATTRIBUTES}, reaction, not_before, lane, since, token, due)"
     " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
@@ -112,6 +114,7 @@ def take(connection: sqlite3.Connection, id: str, token: int, now: datetime) -> 
     taken = connection.execute(
         "DELETE FROM er_agenda WHERE id = ? AND token = ? AND owner IS NOT NULL RETURNING reaction, lane", (id, token)
     ).fetchall()
+    # The next is called in this very transaction: a lane without a due head would be found by nobody.
     return _call_next(connection, taken, now)
 
 

@@ -21,6 +21,7 @@ class Checkpointer:
     """Owns a thread and a connection; `after` is the number of changed rows that is worth a checkpoint."""
 
     def __init__(self, path: Path, writer: sqlite3.Connection, writing: Thread, *, loop: Loop, after: int) -> None:
+        # Of its own: on the writer's it would be a step between others' statements.
         self._connection = connect(path)
         self._writer = writer
         self._writing = writing
@@ -33,6 +34,7 @@ class Checkpointer:
     def noted(self, changed: int, *, then: Callable[[], None]) -> bool:
         """Take in the rows that a batch has changed; True when the writer pauses, and `then` is called after it."""
         self._changed += changed
+        # Between two batches nobody writes, so this one reaches the end, and the next write begins the log anew.
         if self._falls_behind:
             self._falls_behind = False
             self._writing.submit(lambda: _passive(self._writer), lambda _: then())
@@ -62,4 +64,5 @@ def _passive(connection: sqlite3.Connection) -> int:
 
 def truncate(connection: sqlite3.Connection) -> None:
     """Empty the log if nobody else uses the file; otherwise leave it to the last one who does."""
+    # Waits for nobody, as no connection does: with a reader elsewhere it does what it can.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -67,6 +67,10 @@ class Files:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that begins and ends its transactions by hand and never waits for a lock by itself."""
+    # No wait of SQLite's own: it sleeps in the event loop, and with an unfair back-off. No transactions of the driver's
+    # own: they begin deferred, and one that turns from reading to writing fails at once. Another thread may run a
+    # COMMIT or a long read, never two at a time. Parsing a statement costs more than running a short one, so all of
+    # them stay prepared.
     connection = sqlite3.connect(
         path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=512, uri=False
     )
@@ -77,13 +81,16 @@ def connect(path: Path) -> sqlite3.Connection:
 def make_durable(connection: sqlite3.Connection, store: str) -> None:
     """Set what a writer needs and assert that the file keeps it."""
     connection.execute("PRAGMA journal_mode = WAL")
+    # NORMAL would take back commits that were answered when the power fails: a log is then synced at checkpoints only.
     connection.execute("PRAGMA synchronous = FULL")
+    # Off unless it is said, and for each connection anew.
     connection.execute("PRAGMA foreign_keys = ON")
     # Checkpoints are ours: an automatic one would run inside somebody's COMMIT.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     # What savepoints set aside is short-lived: it need not touch a disk.
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16384")
+    # After one large transaction the log's file would keep that size for good.
     connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
     for setting, wanted, meaning in _DURABLE:
         found = connection.execute(f"PRAGMA {setting}").fetchone()[0]
@@ -98,6 +105,7 @@ def make_readonly(connection: sqlite3.Connection) -> None:
 
 def _primary(error: sqlite3.Error) -> str:
     """Return the name of the primary result code: `SQLITE_IOERR` for `SQLITE_IOERR_WRITE`."""
+    # What the module raises by itself, for a wrong parameter, has no code.
     name: str = getattr(error, "sqlite_errorname", "")
     return "_".join(name.split("_")[:2])
 
@@ -133,5 +141,6 @@ def identity_of(path: str) -> tuple[int, int] | None:
 
 def expect_process(store: str, opened_in: int) -> None:
     """Refuse to go on in a forked child: sharing a handle can damage the file."""
+    # Locks are not inherited: a child that goes on with its parent's handle believes in some that it does not have.
     if os.getpid() != opened_in:
         raise StoreForked(store, opened_in=opened_in, used_in=os.getpid())

@@ -18,11 +18,13 @@ from effect_runtime.outbox.sqlite._record import history_text, stored_history
 
 _COLUMNS: Final = "subscription, event, topic, key, sequence, reason, body, since, due, attempts, history, replayed"
 
+# `due IS NOT NULL` is the condition of its index: what waits for its turn has no time and is not in it.
 DUE: Final = (
     f"SELECT {_COLUMNS} FROM er_waiting WHERE subscription = ? AND due IS NOT NULL AND due <= ?"
     " ORDER BY due, event LIMIT ?"
 )
 
+# One statement of five searches: it is asked before each delivery.
 _STATE: Final = """SELECT
     EXISTS (SELECT 1 FROM er_inbox WHERE subscription = :subscription AND event = :event),
     EXISTS (SELECT 1 FROM er_waiting WHERE subscription = :subscription AND event = :event),
@@ -54,6 +56,7 @@ def settle(connection: sqlite3.Connection, address: Address, outcome: str, now: 
     drop(connection, address)
     if address.key is None or address.sequence is None:
         return
+    # Never back: a letter that is discarded may stand far behind the mark.
     mark, blocked = connection.execute(
         "INSERT INTO er_mark(subscription, topic, key, mark) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (subscription, topic, key) DO UPDATE SET mark = max(coalesce(mark, 0), excluded.mark)"

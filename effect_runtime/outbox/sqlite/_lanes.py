@@ -30,6 +30,7 @@ from effect_runtime.outbox.sqlite._record import ENVELOPE, history_text, stored_
 
 _COLUMNS: Final = "destination, topic, key, event, id, last, latest, due, attempts, history, owner, token, blocked"
 
+# With the very condition of the index `er_lane_due`: SQLite uses a partial index only where the statement implies it.
 DUE: Final = (
     f"SELECT {_COLUMNS} FROM er_lane WHERE destination = ? AND latest > last AND blocked = 0 AND due <= ?"
     " ORDER BY due, id LIMIT ?"
@@ -64,6 +65,7 @@ def register(connection: sqlite3.Connection, routes: Sequence[Route], now: datet
             "INSERT INTO er_route(topic, destination) VALUES (?, ?) ON CONFLICT DO NOTHING",
             (route.topic, route.destination),
         )
+        # Only by whoever was first: two processes may start with the same new route.
         if added.rowcount == 1 and route.earliest:
             _expect_all(connection, route)
             _fill(connection, route, micros(now))
@@ -115,6 +117,7 @@ def claim(
 ) -> tuple[Claimed, ...]:
     """Lend due lanes with their next events."""
     rows = due_lanes(connection, destinations, limit=lanes, now=now)
+    # Written over `due`, so that the end of the lease is found by the same index as everything else that is due.
     until = micros(now + lease)
     connection.executemany(
         "UPDATE er_lane SET owner = ?, token = token + 1, due = ? WHERE id = ?",

@@ -42,6 +42,7 @@ def write_ledger(
 
 def _publish(connection: sqlite3.Connection, event: Envelope, at: int) -> Envelope:
     if event.key is not None:
+        # Taken at the commit, not when a handler publishes: a nested command may still take its events back.
         (number,) = connection.execute(
             "INSERT INTO er_sequence(topic, key, last) VALUES (?, ?, 1)"
             " ON CONFLICT (topic, key) DO UPDATE SET last = last + 1 RETURNING last",

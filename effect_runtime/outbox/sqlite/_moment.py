@@ -11,6 +11,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def micros(moment: datetime) -> int:
     """Return a moment as it is stored."""
+    # Whole numbers throughout: a timestamp is a float, and loses microseconds.
     return (moment - _EPOCH) // _MICROSECOND
 
 

@@ -92,6 +92,7 @@ class OpenSqlite:
 
     async def register(self, routes: Sequence[Route]) -> None:
         """Remember the routes; known ones are left as they are."""
+        # Looked at first: every start of every process registers, and nearly none has anything to write.
         if self._read(_lanes.unknown_routes, routes):
             await self._write(_lanes.register, routes, self._host.time.now())
 
@@ -119,6 +120,7 @@ class OpenSqlite:
         """Record outcomes; return the stale ones."""
         if not settlements:
             return ()
+        # Drawn here: a step that is made again, alone, must write the same letters.
         letters = [str(self._host.entropy.uuid()) for _ in settlements]
         return await self._write(_settle_all, settlements, letters, self._host.time.now())
 
@@ -133,6 +135,7 @@ class OpenSqlite:
     def version(self) -> int:
         """Return a number that grows when any process has committed. Costs a few microseconds."""
         seen = self._read(_data_version)
+        # SQLite's number only differs after a commit, it need not grow.
         if seen != self._seen_version:
             self._seen_version = seen
             self._versions += 1
@@ -267,6 +270,8 @@ _DAMAGED = (sqlite3.Error, ValueError, TypeError, OverflowError, KeyError)
 
 
 def _data_version(connection: sqlite3.Connection) -> int:
+    # Changed by other connections alone. So it is asked of the probe, which never writes: on the writer our own commits
+    # would not show.
     version: int = connection.execute("PRAGMA data_version").fetchone()[0]
     return version
 

@@ -67,6 +67,7 @@ def stored_envelope(columns: Iterable[Any]) -> Envelope:
 
 def history_text(history: tuple[str, ...]) -> str:
     """Return a history as it is stored."""
+    # Empty for nearly every row, and asked for each row of a claim: so neither way goes through JSON then.
     return json.dumps(history, ensure_ascii=False) if history else "[]"
 
 

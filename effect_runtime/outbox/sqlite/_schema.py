@@ -19,6 +19,9 @@ _UNITS: Final = (
         command_id TEXT NOT NULL, principal TEXT NOT NULL, outcome TEXT NOT NULL, correlation TEXT NOT NULL) STRICT""",
 )
 
+# Events have no AUTOINCREMENT: nothing uses a position as a cursor, and the counter's page would be written by every
+# commit. Lanes and letters have it: the one's ids say which is older, the other's positions where a list goes on, and
+# neither may be given again after a delete.
 _OUTBOX: Final = (
     """CREATE TABLE er_sequence(
         topic TEXT NOT NULL, key TEXT NOT NULL, last INTEGER NOT NULL,
@@ -42,6 +45,8 @@ _OUTBOX: Final = (
     "CREATE INDEX er_lane_blocked ON er_lane(destination) WHERE blocked = 1",
 )
 
+# What is found by its own key alone lives in that key's tree (WITHOUT ROWID): one page for each, not two. Waiting
+# rows do not: they carry whole messages, and large rows make such a tree deep.
 _INBOX: Final = (
     """CREATE TABLE er_inbox(
         subscription TEXT NOT NULL, event TEXT NOT NULL, outcome TEXT NOT NULL, at INTEGER NOT NULL,

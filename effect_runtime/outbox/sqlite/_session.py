@@ -22,7 +22,10 @@ Parameters: TypeAlias = Sequence[Value] | Mapping[str, Value]
 Row: TypeAlias = sqlite3.Row
 """A row, to be read by position or by the name of a column."""
 
+# Behind any white space, comments and empty statements: SQLite skips those, too.
 _FIRST_WORD: Final = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|;)*([a-z]+)", re.IGNORECASE | re.DOTALL)
+# Besides what ends a transaction: an attached file commits apart from this one when the power fails, and a pragma may
+# take back what was asserted of durability.
 _REFUSED: Final = frozenset(
     ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "PRAGMA", "VACUUM")
 )
@@ -54,6 +57,7 @@ class Statements:
         word = _FIRST_WORD.match(statement)
         if word is not None and word.group(1).upper() in _REFUSED:
             raise StatementRefused(self._store, statement=" ".join(statement.split())[:80])
+        # Statements with their values written into them are new each time: they must not fill the memory.
         if len(self._good) >= _REMEMBERED:
             self._good.clear()
         self._good.add(statement)

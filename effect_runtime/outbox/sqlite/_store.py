@@ -51,10 +51,10 @@ class SqliteStore:
     `migrations` are the user's own, run after the library's; with `migrate=False` a file that lacks some is refused.
     `statements="thread"` takes short statements off the event loop too, at a thread hop each. `commits="adaptive"` runs
     a lone unit's COMMIT in the loop as long as the last ones took less than half a millisecond, and any other on a
-    thread; "thread" never lets one in the loop; "inline" keeps all there and starts no thread. `readers` bounds the
-    read connections, `batch` the units that share a COMMIT. `busy` is how long a unit waits for other processes,
-    `verdict` how long a caller waits for its COMMIT. `event_limit` is the largest payload of an event in bytes;
-    `checkpoint_after` counts changed rows.
+    thread; "thread" never lets one in the loop; "inline" keeps all there and starts no thread, unless statements have
+    one: then COMMITs share it. `readers` bounds the read connections, `batch` the units that share a COMMIT. `busy` is
+    how long a unit waits for other processes, `verdict` how long a caller waits for its COMMIT. `event_limit` is the
+    largest payload of an event in bytes; `checkpoint_after` counts changed rows.
     """
 
     def __init__(
@@ -167,6 +167,7 @@ class SqliteStore:
                 medium=self._medium,
             )
             resources.callback(readers.close)
+            # Not one of the readers: those are lent for as long as a query likes, and the relay asks all the time.
             probe = self._connect(resources)
             make_readonly(probe)
             store = OpenSqlite(
@@ -182,8 +183,11 @@ class SqliteStore:
             try:
                 yield store
             finally:
+                # First, so that nobody comes in while the writer waits for its last verdict.
                 store.close()
                 await writer.close()
+                # Shielded: a thread or a connection that is left behind keeps the file's locks. Off the loop: joining
+                # and emptying the log may take long.
                 with anyio.move_on_after(_CLOSING.total_seconds(), shield=True):
                     await host.blocking.offload(resources.close)
 
@@ -228,6 +232,7 @@ class SqliteStore:
         wait = BusyWait(self.name, host, self._pace.busy)
         while True:
             try:
+                # On a thread: a migration may rewrite a large table.
                 return await host.blocking.offload(step)
             except sqlite3.Error as error:
                 if not is_busy(error):

@@ -38,11 +38,13 @@ class Loop:
         token: Any = current_token()  # edge: anyio gives its own token or the engine's, depending on its version
         engine: Any = getattr(token, "native_token", token)
         is_asyncio = hasattr(engine, "call_soon_threadsafe")
+        # Kept from the beginning: the thread that reports has no running loop to ask.
         self.soon: Callable[[Callable[[], None]], Any] = engine.call_soon if is_asyncio else engine.run_sync_soon
         self._report = engine.call_soon_threadsafe if is_asyncio else engine.run_sync_soon
 
     def report(self, function: Callable[[Outcome], None], outcome: Outcome) -> None:
         """Call a function in the loop, from another thread; a loop that has ended hears nothing."""
+        # The loop is closed: the program ended without closing the store, and nobody waits for the answer.
         with suppress(RuntimeError):
             self._report(function, outcome)
 
@@ -104,6 +106,8 @@ async def wait_for(event: anyio.Event, *, within: float) -> bool:
     except anyio.get_cancelled_exc_class():
         native = _is_native_cancellation()
         with anyio.move_on_after(within, shield=True):
+            # Shielded from anyio's cancellation, not from `Task.cancel`: each of those wakes us once more, and we go on
+            # waiting.
             while not event.is_set():
                 try:
                     await event.wait()
@@ -123,5 +127,6 @@ def _is_native_cancellation() -> bool:
 def _cancel_again() -> None:
     task = asyncio.current_task()
     if task is not None:
+        # Counted once again: whoever counts cancellations, as timeouts of asyncio do, must not find one more.
         task.uncancel()
         task.cancel()

@@ -98,6 +98,7 @@ class SqliteUnit:
         if self._batch is None:
             batch = await self._writer.take(alone=self._alone)
             self._batch = batch
+            # Units of the batch that undid their own changes are no members: there is nothing of theirs to see.
             self._read_others = batch.members > 0
             if self._read_others:
                 self._step("SAVEPOINT er_unit")
@@ -131,6 +132,8 @@ class SqliteUnit:
     def _trouble(self, error: sqlite3.Error) -> Exception | None:
         """Return what an error means for the unit; None where only the statement failed."""
         batch = self._batch
+        # A full disk or a failed write may end the transaction behind our back. The next statement would then commit by
+        # itself, so everybody in the batch is told now.
         if batch is not None and not self._writer.connection.in_transaction:
             self._writer.lose(batch, error)
             return self._writer.lost(batch)
@@ -149,6 +152,7 @@ class SqliteUnit:
         await self.begin()
         number = self._opened_savepoints + 1
         self._step(f"SAVEPOINT er_{number}")
+        # After the statement: a savepoint that SQLite refused has no number.
         self._opened_savepoints = number
         self._savepoints.append(number)
         return number
@@ -163,6 +167,7 @@ class SqliteUnit:
         """End a savepoint, and those inside it, and undo what was done."""
         self._expect_savepoint(savepoint)
         self._step(f"ROLLBACK TO er_{savepoint}")
+        # A savepoint is still open after a rollback to it.
         self._step(f"RELEASE er_{savepoint}")
         self._forget(savepoint)
 
@@ -180,6 +185,7 @@ class SqliteUnit:
 
     async def commit(self, ledger: Ledger) -> tuple[Envelope, ...]:
         """Write the ledger and wait until the batch is durable; on any trouble before that nothing is kept."""
+        # Nothing was read and nothing is to be written: no turn, no transaction.
         if self._batch is None and ledger == _EMPTY and not self._ended:
             self._ended = True
             return ()
@@ -199,6 +205,7 @@ class SqliteUnit:
         batch = self._batch
         assert batch is not None  # `run` opened it
         self._ended = True
+        # Ended first: the wait for the verdict may be long, and others write meanwhile.
         self._writer.leave(batch, kept=True)
         await self._writer.verdict(batch)
         return events

@@ -142,6 +142,7 @@ class Writer:
         except BaseException:
             self._go_on()
             raise
+        # Counts what the connection ever changed: the difference at the COMMIT is what this batch has.
         self._batch = Batch(alone, self.connection.total_changes)
         return self._batch
 
@@ -168,6 +169,7 @@ class Writer:
         return True
 
     async def _open_patiently(self) -> None:
+        # We keep the turn meanwhile: one of us at a time competes with other processes.
         wait = BusyWait(self.store, self._host, self._pace.busy)
         while True:
             await wait.again()
@@ -182,6 +184,8 @@ class Writer:
     def leave(self, batch: Batch, *, kept: bool) -> None:
         """Hand the turn on; `kept` tells that the unit's changes are to be committed."""
         if kept:
+            # Only who keeps something: the next unit needs no savepoint, and waits for no verdict, for those who undid
+            # all.
             batch.members += 1
         self._pass_on()
 
@@ -203,6 +207,8 @@ class Writer:
     def _gather(self) -> None:
         batch = self._batch
         assert batch is not None  # only the unit that ended brought us here, and nobody has had a turn since
+        # Fixed now: whoever comes later waits for the next batch, or a steady stream of units would put off this
+        # COMMIT.
         batch.room = min(len(self._waiting), self._pace.batch - 1)
         self._next_member(batch)
 
@@ -217,6 +223,7 @@ class Writer:
         expect_process(self.store, self._process)
         batch.committing = True
         changed = self.connection.total_changes - batch.changes
+        # A transaction that changed nothing has nothing to sync: its COMMIT is not worth a thread.
         if self._thread is not None and changed and not self._is_at_once(batch, changed):
             self._thread.submit(self._commit_now, self._committed)
         else:
@@ -247,6 +254,8 @@ class Writer:
     def _committed(self, outcome: Outcome) -> None:
         batch, self._batch = self._batch, None
         assert batch is not None  # nobody has a turn while a commit is under way
+        # Before they are told: who waits for a verdict now comes back with the next unit, and then a crowd is worth
+        # waiting for.
         self._crowded = batch.members > 1 or bool(self._waiting)
         batch.end(outcome.value or outcome.error)
         changed = self.connection.total_changes - batch.changes
@@ -262,6 +271,7 @@ class Writer:
         self._idle = not self._waiting
         while self._waiting:
             self._waiting.popleft().called.set()
+            # One at a time: its leaving calls the next.
             if not self._closed:
                 return
 
@@ -292,6 +302,7 @@ class Writer:
         reason = str(batch.error)
         if not batch.alone:
             return TransactionLost(self.store, reason=reason)
+        # A deferred constraint speaks at the COMMIT; of a unit that was alone it can only be that unit's own fault.
         if isinstance(batch.error, sqlite3.IntegrityError):
             return batch.error
         return StoreDown(self.store, reason=reason)
@@ -307,6 +318,7 @@ class Writer:
             return
         with anyio.move_on_after(self._pace.verdict.total_seconds(), shield=True):
             await batch.decided.wait()
+        # A COMMIT that runs is not given up: only it knows whether it came through.
         if not batch.over and not batch.committing:
             self.lose(batch, StoreClosed(self.store))
 

@@ -19,7 +19,7 @@ _DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 @final
 class Disk:
-    """A database that outlives every process. `version` counts its commits; `broken` makes the next COMMITs fail."""
+    """A database that outlives every process. `version` counts its changes; `broken` makes the next COMMITs fail."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -28,6 +28,7 @@ class Disk:
         self.version = 0
         self.broken: str | None = None
         self.writer: Side | None = None
+        self.written = (0, 0)
         self._image: bytes | None = None
         self._image_of = -1
         self._spare: list[Copy] = []
@@ -209,6 +210,7 @@ class Side:
             raise _error("database is locked", "SQLITE_BUSY")
         disk.image()
         disk.writer = self
+        disk.written = _written(disk.live)
         return disk.live.execute("BEGIN IMMEDIATE")
 
     def _written(self, statement: str, parameters: Any) -> Any:
@@ -218,7 +220,7 @@ class Side:
                 raise _error(disk.broken, "SQLITE_IOERR")
             result = disk.live.execute(statement)
             disk.writer = None
-            disk.version += 1
+            disk.version += _written(disk.live) != disk.written  # a COMMIT of nothing is none: nobody wakes for it
             return result
         try:
             return disk.live.execute(statement, parameters)
@@ -293,6 +295,11 @@ def _error(reason: str, name: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(reason)
     error.sqlite_errorname = name
     return error
+
+
+def _written(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return what tells two states of a database apart: the rows changed so far, and the version of its schema."""
+    return connection.total_changes, _schema_version(connection)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

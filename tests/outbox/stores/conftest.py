@@ -17,7 +17,7 @@ def time() -> ManualTime:
     return ManualTime()
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite on a thread"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite on a thread", "sqlite on a simulated disk"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, time: ManualTime) -> AsyncIterator[AnyStore]:
     """Give an open store of each kind."""
     async with a_store(request.param, tmp_path).opened(still_host(time)) as opened:

@@ -23,6 +23,7 @@ from effect_runtime.outbox.memory._unit import MemoryUnit
 from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession, SqliteStore
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._unit import SqliteUnit
+from effect_runtime.testing._disk import Disk
 
 AnyStore: TypeAlias = OpenMemory | OpenSqlite
 AnyUnit: TypeAlias = MemoryUnit | SqliteUnit
@@ -89,6 +90,8 @@ def a_store(kind: str, folder: Path) -> MemoryStore | SqliteStore:
     """Return a store of one kind."""
     if kind == "memory":
         return MemoryStore()
+    if kind == "sqlite on a simulated disk":
+        return sqlite_store(folder).on(Disk("store.db").drive())
     return sqlite_store(folder, statements="thread" if kind == "sqlite on a thread" else "inline")
 
 

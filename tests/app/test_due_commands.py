@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -211,6 +211,20 @@ async def test_what_is_due_is_listed_and_operators_can_take_it_back_or_move_it(r
         assert (key, moment >= START + 2 * HOUR) == ("b", True)
         await app.settled()
         assert not await app.agenda.reschedule(ids[1], START + HOUR)
+
+
+async def test_a_command_due_at_either_end_of_the_calendar_keeps_nobody_up(reminders: Reminders) -> None:
+    """In any timezone: UTC has no date for these moments. The first is at once, the last is never."""
+    async with turned(reminders) as (app, time):
+        ids = [await app.run(reminders.plan(Keep(key, 60))) for key in ("first", "last", "between")]
+        assert await app.run(reminders.delay(Delay(ids[0], datetime.min.replace(tzinfo=timezone(HOUR)))))
+        assert await app.agenda.reschedule(ids[1], datetime.max.replace(tzinfo=timezone(-HOUR)))
+        await app.settled()
+        assert reminders.times == ["first"]
+        await until(time, lambda: len(reminders.reminded) == 2)
+        await app.settled()
+        assert reminders.times == ["between", "first"]
+        assert [entry.item.envelope.id for entry in await app.agenda.list()] == [ids[1]]
 
 
 async def test_a_command_for_the_inside_alone_may_be_sent_later(reminders: Reminders) -> None:

@@ -7,12 +7,15 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def micros(moment: datetime) -> int:
-    """Return a moment as it is stored."""
-    # Whole numbers throughout: a timestamp is a float, and loses microseconds.
-    return (moment - _EPOCH) // _MICROSECOND
+    """Return a moment as it is stored; one that UTC has no date for is the first or last that it has."""
+    # Whole numbers throughout: a timestamp is a float, and loses microseconds. Bounded, because an end of the calendar
+    # in another timezone, stored as it is, would be a row that nobody can read again.
+    return min(max((moment - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
 
 
 def span(duration: timedelta) -> int:

@@ -63,20 +63,34 @@ def digest_of(failing: Failing) -> str:
 
 def lines_of(run: Run) -> list[str]:
     """Return the trace of a run in columns, deviations marked, without what lies far from all of them."""
-    steps = [(number, step) for number, step in enumerate(run.trace.steps) if step.what not in _UNTOLD]
-    near = [number for number, (key, _) in enumerate(steps) if key in run.trace.deviations] + [len(steps) - 1]
-    place = max((len(_place(step)) for _, step in steps), default=0)
-    what = min(_COLUMN, max((len(step.what) for key, step in steps if key not in run.trace.deviations), default=0))
+    steps = list(_told(run))
+    marks = [number for number, (step, is_mark) in enumerate(steps) if is_mark or step.process == "--"]
+    near = [*marks, len(steps) - 1]
+    place = max((len(_place(step)) for step, _ in steps), default=0)
+    what = min(_COLUMN, max((len(step.what) for step, is_mark in steps if not is_mark), default=0))
     lines, skipped = [], 0
-    for number, (key, step) in enumerate(steps):
+    for number, (step, is_mark) in enumerate(steps):
         if all(abs(number - mark) > _AROUND for mark in near):
             skipped += 1
             continue
         if skipped:
             lines.append(f"  ... {skipped} steps")
             skipped = 0
-        lines.append(_line(step, place, what, is_deviation=key in run.trace.deviations, is_only=len(run.plan) == 1))
+        lines.append(_line(step, place, what, is_deviation=is_mark, is_only=len(run.plan) == 1))
     return [*lines, *_end(run)]
+
+
+def _told(run: Run) -> Iterator[tuple[Step, bool]]:
+    """Yield what people are told, and whether it is a deviation: a crash after something is told when it comes."""
+    dying: dict[str, Step] = {}
+    for number, step in enumerate(run.trace.steps):
+        is_deviation = number in run.trace.deviations
+        if is_deviation and step.what.startswith("crash after"):
+            dying[step.process] = step
+        elif step.what == "CRASH" and step.process in dying:
+            yield dying.pop(step.process)._replace(at=step.at), True
+        elif step.what not in _UNTOLD:
+            yield step, is_deviation
 
 
 def _line(step: Step, place: int, what: int, *, is_deviation: bool, is_only: bool) -> str:

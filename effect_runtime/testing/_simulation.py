@@ -6,7 +6,7 @@ Everything that runs is the production application. Searches stand on top: they 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from datetime import datetime, timedelta
@@ -19,8 +19,8 @@ from effect_runtime.app import App
 from effect_runtime.dispatch import Binding
 from effect_runtime.effect import Call, Eff
 from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
+from effect_runtime.integration import Transport
 from effect_runtime.outbox.memory import MemoryStore
-from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing._broker import PROMISED
 from effect_runtime.testing._contract import check_faults, check_world
 from effect_runtime.testing._disk import Disk, Template
@@ -32,7 +32,7 @@ from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation
-from effect_runtime.testing._world import Claim, Durable, Hears, Run, Setting, World
+from effect_runtime.testing._world import Claim, Durable, Hears, Movable, Run, Setting, World
 from effect_runtime.transports import InProcess
 
 _QUIET: Final = timedelta(minutes=5)
@@ -55,8 +55,8 @@ class Simulation:
     undisturbed, and every run starts from what it left in the stores: effects, or clients where it matters who asks.
     It must not talk to `parties`, which each run resets. `always` must hold after every commit, `at_end` and
     `eventually` when faults have stopped, every process is up and `horizon` has passed since: what must not have
-    happened, and what must have. A search in which a claim of `sometimes` never holds has failed. `strict` refuses real
-    clocks, chance, threads and sockets inside a run.
+    happened, and what must have. A search in which a claim of `sometimes` never holds has failed. `around_wire` wraps
+    what each process sends and listens by. `strict` refuses real clocks, chance, threads and sockets inside a run.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Simulation:
         start: datetime = NOON,
         strict: bool = True,
         bound: int = 20_000,
+        around_wire: Callable[[Transport], Transport] | None = None,
     ) -> None:
         app.build()
         bindings = app.bindings
@@ -104,6 +105,7 @@ class Simulation:
             start=start,
             strict=strict,
             bound=bound,
+            around_wire=around_wire,
         )
         self._parties = tuple(parties)
         self._given = tuple(given)
@@ -237,7 +239,7 @@ def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:
     durable: dict[int, Durable] = {}
     for binding in bindings:
         match binding.store:
-            case SqliteStore():
+            case Movable():
                 durable.setdefault(id(binding.store), Disk(binding.store.name))
             case MemoryStore():
                 durable.setdefault(id(binding.store), MemoryStore(binding.store.name))

@@ -9,18 +9,18 @@ import contextvars
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeAlias, final
+from typing import Any, Final, Protocol, TypeAlias, final, runtime_checkable
 
 from attrs import frozen
 
 from effect_runtime.app import App
-from effect_runtime.dispatch import Binding, Context, Subscription
+from effect_runtime.dispatch import Binding, Context, Store, Subscription
 from effect_runtime.effect import Exit
 from effect_runtime.integration import Topic, Transport, topic_name
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox import Pace
 from effect_runtime.outbox.memory import MemoryStore
-from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.outbox.sqlite import Medium
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
 from effect_runtime.testing._disk import Disk
@@ -69,6 +69,20 @@ class View(Protocol):
         ...
 
 
+@runtime_checkable
+class Movable(Protocol):
+    """A store that can be kept elsewhere than where its name says: an SQLite store, or one around it."""
+
+    @property
+    def name(self) -> str:
+        """Return the store's name."""
+        ...
+
+    def on(self, medium: Medium) -> Store[Any, Any]:
+        """Return the same store kept on another medium."""
+        ...
+
+
 Claim: TypeAlias = Callable[[View], bool]
 """Something that must hold. The function's name is the claim."""
 
@@ -94,6 +108,7 @@ class Setting:
     start: datetime
     strict: bool
     bound: int
+    around_wire: Callable[[Transport], Transport] | None = None
     is_given: bool = False
 
 
@@ -269,7 +284,7 @@ class World:
         app = setting.app.moved(
             self._hosts[process.name],
             lambda binding: stores.get(id(binding.store)) if binding.name in setting.processes[process.name] else None,
-            wire=wire,
+            wire=wire if setting.around_wire is None else setting.around_wire(wire),
             interceptors=[*([] if self._history is None else [self._history.intercept]), boundaries.intercept],
             elsewhere=setting.elsewhere,
             pace=_SHARED if self._is_shared else _ALONE,
@@ -292,7 +307,7 @@ class World:
                 continue
             durable, store, breaks = self._durable[id(binding.store)], binding.store, None
             if isinstance(durable, Disk):
-                assert isinstance(store, SqliteStore)  # a disk stands for nothing else
+                assert isinstance(store, Movable)  # a disk stands for nothing else
                 drive = durable.drive()
                 store, breaks = store.on(drive), self._breaking(durable)
                 deaths.append(drive.crash)

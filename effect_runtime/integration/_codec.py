@@ -178,14 +178,19 @@ def _made(
     if is_typed_id(kind):
         return composites.typed_id(kind, of)
     if is_union(kind):
-        return composites.union(kind, of, record)
+        return composites.union(kind, of, partial(_later, record))
     if origin is tuple or origin in ARRAYS:
         return composites.array(kind, of)
     if origin in TABLES:
         return composites.table(kind, of)
     if is_attrs(kind):
-        return record(kind)
+        return _later(record, kind)
     raise Unfit.because(f"{name_of(kind)} has no form on the wire")
+
+
+def _later(record: Callable[[type], Leaf], cls: type) -> Leaf:
+    # Asked for at each use, from its cache: made at once, a class that contains itself would never be done.
+    return lambda value: record(cls)(value)
 
 
 def _encoded(value: object, make: Callable[[Any], Leaf], kind: Any) -> bytes:

@@ -61,6 +61,13 @@ class Node:
 
 
 @frozen
+class Either:
+    """A class that is one of several in a field of its own."""
+
+    content: Either | Paid
+
+
+@frozen
 class Order:
     """A message with rules of every kind."""
 
@@ -363,6 +370,18 @@ def test_no_field_name_is_taken() -> None:
     assert structure_all(Conversion, {"converter": "c", "cl": -1}) == FieldErrors(
         (FieldError("cl", "'cl' must be >= 0: -1"),)
     )
+
+
+def test_a_message_may_contain_messages_of_its_own_class() -> None:
+    """No answer and no event may, but a command is only read, written and digested."""
+    chain = Node(Node(Node(None)))
+    assert encode_fields(chain) == b'{"after":{"after":{"after":null}}}'
+    assert structure_all(Node, {"after": {"after": {"after": None}}}) == chain
+    assert structure_all(Node, {"after": {"after": 1}}) == FieldErrors(
+        (FieldError("after.after", "is int, not an object"),)
+    )
+    either = Either(Either(Paid(Fee(Decimal(1)))))
+    assert structure_all(Either, json.loads(encode_fields(either))) == either
 
 
 def test_a_rule_over_several_fields_is_told_of_the_message() -> None:

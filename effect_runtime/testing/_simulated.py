@@ -30,7 +30,9 @@ class Simulated(Generic[R]):
     `recorded` holds every operation with how it ended, in the order of their ends.
     """
 
-    def __init__(self, runtime: R, stubs: Mapping[Any, Any], interceptors: tuple[Interceptor, ...], start: datetime):
+    def __init__(
+        self, runtime: R, stubs: Mapping[Any, Any], interceptors: tuple[Interceptor, ...], start: datetime
+    ) -> None:
         self.runtime = runtime
         self.recorded: list[Recorded] = []
         self._driver = Driver(start=start)

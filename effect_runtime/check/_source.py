@@ -32,6 +32,7 @@ def check_paths(paths: Iterable[str | Path]) -> tuple[Finding, ...]:
     """
     files = sorted({file for path in paths for file in _files(Path(path))})
     sources = {file: _read(file) for file in files}
+    # All of them before any is judged: what one file builds is used in others.
     trees = {file: _parse(source, str(file)) for file, source in sources.items()}
     names = {file: _module_name(file) for file in files}
     index: dict[str, Exports] = {

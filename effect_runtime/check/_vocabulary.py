@@ -162,6 +162,7 @@ def _called(name: str, from_library: Mapping[str, str]) -> frozenset[str]:
 
 
 def _with_definitions(tree: ast.Module, known: Vocabulary) -> Vocabulary:
+    # Aliases first: a function annotated with a context's own alias is known as a do-block only by them.
     with_aliases = evolve(known, markers=known.markers | set(_aliases(tree, known)))
     functions = {node.name for node in tree.body if isinstance(node, Function) and with_aliases.builds(node)}
     methods = {

@@ -119,6 +119,7 @@ class Home:
         """Build the runtime of one unit of work."""
         services = self.services
         transaction = Transaction(session, events, outbox, services.clock, services.ids, services.random, message, due)
+        # A value of its own, because a resource may well be None.
         if self.opened is NOTHING:
             return self.binding.make(transaction)
         return self.binding.make(transaction, self.opened)

@@ -111,6 +111,7 @@ def read_signature(function: Callable[..., Any]) -> Signature | Fault:
 def runtime_faults(function: Callable[..., Any], signature: Signature, runtime: type) -> Iterator[Fault]:
     """Check that `runtime` gives what a handler needs, by name; the type checkers compare the types themselves."""
     need = get_origin(signature.runtime) or signature.runtime
+    # Types that are no classes, and `Any`, say nothing that could be checked here.
     if not isinstance(need, type) or need is object or need is Any or need is runtime:
         return
     if runtime is object:

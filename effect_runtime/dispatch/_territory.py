@@ -52,6 +52,7 @@ def owner_of(kind: Any, contexts: Sequence[Context[Any, Any]]) -> Context[Any, A
     closeness = [(_closeness(context, module), context) for context in contexts]
     best = max((length for length, _ in closeness), default=0)
     nearest = [context for length, context in closeness if length == best]
+    # Where two are equally near nobody owns it: a module that is shared must not make either of them a stranger.
     return nearest[0] if best and len(nearest) == 1 else None
 
 

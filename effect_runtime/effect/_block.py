@@ -46,6 +46,7 @@ def do(function: Callable[P, Program[A, E, R]]) -> Callable[P, Eff[A, E, R]]:
 
     A function that returns an `Eff` is accepted too. An `async def` is refused with `AsyncBlock`.
     """
+    # At the definition: an `async def` called at run time would only leave a coroutine that nobody awaits.
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise AsyncBlock(function)
     return recipe(Block, ("function", "arguments", "keywords"), function, function)  # type: ignore[no-any-return]  # edge

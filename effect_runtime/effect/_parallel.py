@@ -136,6 +136,7 @@ def for_each(items: Iterable[T], function: Callable[[T], Eff[A, F, S]], *, limit
     """
     if limit < 1:
         raise ValueError(f"for_each(limit={limit}) would run nothing. Pass 1 or more.")
+    # Taken now: an iterator is empty the second time, and an effect can be run again.
     return ForEach(tuple(items), function, limit)
 
 

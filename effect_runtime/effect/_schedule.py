@@ -78,6 +78,7 @@ class Schedule:
         if self.limit is not None and number > self.limit:
             return None
         wait = self.delay(number, chance=chance)
+        # The wait is counted in: a try that would begin after the deadline is not waited for.
         if self.deadline is not None and elapsed > self.deadline - wait:
             return None
         return wait

@@ -76,6 +76,8 @@ def integration_event(
     def give(cls: type[B]) -> type[B]:
         if topic_record(cls) is None:
             raise_faults(f"integration event {cls.__name__}", (_homeless(cls),))
+        # Nothing is judged yet: attrs has not built the class, so neither its fields nor its being frozen can be
+        # seen.
         wire = WireIdentity(name=identity, version=version, key=key, oldest=oldest, formerly=tuple(formerly))
         setattr(cls, WIRE, wire)
         return cls

@@ -97,6 +97,7 @@ def app_named(target: str) -> Promising:
         found: Any = getattr(import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         raise AppNotFound(target, reason=str(error)) from error
+    # A module may keep a function that makes its app, so that importing it builds nothing.
     if callable(found) and not isinstance(found, type) and _takes_nothing(found):
         found = found()
     if not isinstance(found, Promising):
@@ -119,6 +120,7 @@ def _payloads(folder: Path) -> dict[str, bytes]:
 def _write_golden(app: Promising, folder: Path) -> tuple[Fault, ...]:
     """Write what is missing, but nothing that would not be read, and return what is left to be done by hand."""
     present = _payloads(folder)
+    # Never over a file that is there: a golden payload is history, and history is not brought up to date.
     missing = {name: text for name, text in examples_of(app.topics).items() if name not in present}
     everything = {**present, **{name: text.encode() for name, text in missing.items()}}
     faults = golden_faults(app.topics, everything)

@@ -16,6 +16,7 @@ from effect_runtime.manifest._change import Change, ChangeKind
 from effect_runtime.manifest._contract import EventContract, SubscriptionContract, WireManifest
 from effect_runtime.manifest._fields import Shapes, parent_of, words_of
 
+# What the readers in `integration` accept: a pair that they begin to refuse has to go from here, too.
 _WIDER: Final = frozenset(
     {
         ("int", "float"),
@@ -48,6 +49,7 @@ def compare(old: WireManifest, new: WireManifest) -> tuple[Change, ...]:
 
 def _continued(old: WireManifest, new: WireManifest) -> dict[str, EventContract]:
     """Return what each old event is now: the event that reads its identity, or at least one of its former ones."""
+    # By every name that is read, because a renamed identity goes on under its new one.
     by_name = {name: event for event in new.events for name in event.names}
     found = {event.name: [by_name[name] for name in event.names if name in by_name] for event in old.events}
     return {name: events[0] for name, events in found.items() if events}

@@ -150,6 +150,8 @@ class WireManifest:
         return evolve(
             self,
             events=tuple(_remembering(event, committed) for event in self.events),
+            # Without what the code still has: that is told as a revival by `compare`, which looks at the committed
+            # names.
             retired_events={*committed.retired_events, *events} - _identities(self),
             retired_subscriptions={*committed.retired_subscriptions, *subscriptions} - _ids(self),
         )

@@ -89,7 +89,7 @@ def write(comparison: Comparison) -> Path:
 
 def read_all() -> dict[str, Row]:
     """Read every result file, by name of workload. What others wrote there is quoted by other pages."""
-    others = ("kills-", "due-", "simulated-", "corpus")
+    others = ("kills-", "due-", "simulated-", "corpus", "fuzz", "replay-", "explored")
     paths = sorted(path for path in RESULTS.glob("*.json") if not path.name.startswith(others))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from effect_runtime.testing._broker import Delivery
 from effect_runtime.testing._coverage import Complete, Covered, Tally
 from effect_runtime.testing._deviating import Deviations
-from effect_runtime.testing._explore import explore, replay
+from effect_runtime.testing._explore import explore, replay, simulate
 from effect_runtime.testing._faults import Fails, Faults
 from effect_runtime.testing._linear import Explains, Linearizable
 from effect_runtime.testing._process import Client
@@ -48,5 +48,6 @@ __all__ = [
     "explore",
     "replay",
     "replayed",
+    "simulate",
     "simulated",
 ]

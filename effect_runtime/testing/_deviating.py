@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from effect_runtime.testing._site import Alternative, Site
 
@@ -21,66 +21,46 @@ class Deviations:
     """A few questions of a run by their numbers, each with what is answered there: how plans are drawn.
 
     An answer counts the alternatives that are not boring, round and round. Numbers beyond the run change nothing.
+    `priorities`, where they are drawn, make some fibers give way when they are met for the first time.
     """
 
-    answers: Mapping[int, int]
+    answers: Mapping[int, int] = field(factory=dict)
+    priorities: int | None = None
 
     def chooser(self) -> Deviating:
         """Return a chooser for one run."""
-        return Deviating(self.answers)
+        return Deviating(self)
 
 
 @final
 class Deviating:
-    """Deviate at questions by their numbers."""
+    """Deviate at questions by their numbers, and where a fiber of low priority comes in."""
 
-    def __init__(self, answers: Mapping[int, int]) -> None:
-        self._answers = dict(answers)
+    def __init__(self, deviations: Deviations) -> None:
+        self._answers = deviations.answers
+        self._random = None if deviations.priorities is None else Random(deviations.priorities)
+        self._met: set[tuple[str, str]] = set()
         self._asked = 0
 
     def choose(self, site: Site, alternatives: Sequence[Alternative]) -> int:
-        """Return 0, or what was drawn for this question."""
+        """Return 0, or what was drawn."""
         number = self._asked
         self._asked += 1
-        if number not in self._answers or len(alternatives) < 2:
+        if number in self._answers and len(alternatives) > 1:
+            return 1 + self._answers[number] % (len(alternatives) - 1)
+        if self._random is None or site.kind != "schedule" or (fiber := (site.process, site.fiber)) in self._met:
             return 0
-        return 1 + self._answers[number] % (len(alternatives) - 1)
+        self._met.add(fiber)
+        return int(self._random.random() < 0.5)
 
 
-def sparse(seed: int, *, length: int, most: int) -> Deviating:
-    """Return a chooser that deviates at one to `most` of the first questions, about `length` of them."""
-    random = Random(seed)
-    count = random.randint(1, most)
+def sparse(random: Random, *, length: int, most: int) -> Deviations:
+    """Draw one to `most` deviations among the first questions, about `length` of them."""
     reach = max(1, length + length // 4)  # a run that deviates may grow
-    return Deviating({random.randrange(reach): random.randrange(1 << 16) for _ in range(count)})
+    return Deviations({random.randrange(reach): random.randrange(1 << 16) for _ in range(random.randint(1, most))})
 
 
-@final
-class Pct:
-    """Give each fiber a priority by chance and lower it at a few questions: probabilistic concurrency testing.
-
-    A fiber of low priority lets others go first when it is met for the first time; at `depth` questions, drawn
-    beforehand, whoever stands there is put off, or is met by whatever else may happen.
-    """
-
-    def __init__(self, seed: int, *, length: int, depth: int) -> None:
-        self._random = Random(seed)
-        reach = max(1, length)
-        self._changes = {self._random.randrange(reach) for _ in range(depth)}
-        self._low: dict[tuple[str, str], bool] = {}
-        self._asked = 0
-
-    def choose(self, site: Site, alternatives: Sequence[Alternative]) -> int:
-        """Return 0, or another index where the fiber is new and of low priority, or at a point of change."""
-        number = self._asked
-        self._asked += 1
-        others = len(alternatives) - 1
-        if others > 0 and number in self._changes:
-            return 1 + self._random.randrange(others)
-        if site.kind != "schedule":
-            return 0
-        fiber = site.process, site.fiber
-        if fiber in self._low:
-            return 0
-        self._low[fiber] = low = self._random.random() < 0.5
-        return int(low)
+def by_priority(random: Random, *, length: int, depth: int) -> Deviations:
+    """Draw priorities of fibers and up to `depth` points of change: probabilistic concurrency testing."""
+    drawn = sparse(random, length=length, most=depth)
+    return Deviations(drawn.answers, random.randrange(1 << 32))

@@ -19,9 +19,9 @@ from effect_runtime.errors import NeverReached, SitesVanished
 from effect_runtime.testing._allowance import Allowance
 from effect_runtime.testing._blob import Blob, Named
 from effect_runtime.testing._coverage import Complete, Coverage, Covered
-from effect_runtime.testing._deviating import Pct, sparse
+from effect_runtime.testing._deviating import Deviations, by_priority, sparse
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
-from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._report import counterexample
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
@@ -42,6 +42,7 @@ _BUSY: Final = 1_000
 _BUSIER: Final = 10
 
 _MOST_DEVIATIONS: Final = 6
+_DEPTH: Final = 3
 _EVERY: Final = 50
 
 Tail: TypeAlias = Sequence[tuple[Site, Sequence[Alternative]]]
@@ -108,6 +109,21 @@ def replay(simulation: Simulation, blob: str) -> Run:
         raise counterexample(failing, covered="repeated from its blob")
     if chooser.missed:
         raise SitesVanished([str(site) for site in chooser.missed])
+    return run
+
+
+def simulate(simulation: Simulation, plan: Deviations | Plan, *, clients: Sequence[Client] | None = None) -> Run:
+    """Run once by a plan, drawn or written down, and return the run when it is sound.
+
+    `clients` come instead of the simulation's own. Raises `errors.Counterexample` when something fails; it is not made
+    smaller here: Hypothesis does that with what it has drawn, `explore` with what it has found.
+    """
+    world = simulation if clients is None else simulation.among(clients)
+    run = world.run(plan.chooser() if isinstance(plan, Deviations) else Planned(plan))
+    if run.failure is not None:
+        mode, whole = world.on_crash, everything(world)
+        failing = Failing(simulation=world, run=run, on_crash=mode, order=run.order, selection=whole)
+        raise counterexample(failing, covered="one plan was run")
     return run
 
 
@@ -204,14 +220,13 @@ class Search:
     def _drawn(self) -> Iterator[Failing]:
         """Draw plans until the allowance is spent: one half sparse, one half by priorities of fibers."""
         while not self._allowance.is_spent:
-            seed = self._random.randrange(1 << 32)
             mode = self._modes[self.tried // 2 % len(self._modes)]
-            chooser: Chooser
+            length = len(self._root.tail)
             if self.tried % 2:
-                chooser = sparse(seed, length=len(self._root.tail), most=_MOST_DEVIATIONS)
+                drawn = sparse(self._random, length=length, most=_MOST_DEVIATIONS)
             else:
-                chooser = Pct(seed, length=len(self._root.tail), depth=1 + seed % 3)
-            run = self._run(chooser, mode, self._allowance, drawn=True)
+                drawn = by_priority(self._random, length=length, depth=_DEPTH)
+            run = self._run(drawn.chooser(), mode, self._allowance, drawn=True)
             if not self.tried % _EVERY:
                 self._worlds[mode].confirm(run)
             yield from self._failing(run, mode)

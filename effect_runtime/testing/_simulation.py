@@ -151,6 +151,11 @@ class Simulation:
         return tuple(claim.__name__ for claim in self._setting.sometimes)
 
     @property
+    def on_crash(self) -> OnCrash:
+        """Return what clients do about a crash."""
+        return self._setting.on_crash
+
+    @property
     def crashes(self) -> bool:
         """Tell whether processes crash."""
         return self._setting.faults.crashes

@@ -16,6 +16,7 @@ from effect_runtime.testing.properties._interruptions import (
 from effect_runtime.testing.properties._machine import CommandMachine, Invariant, Read, machine_of
 from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
 from effect_runtime.testing.properties._model import Drawn, Model, played_by
+from effect_runtime.testing.properties._plans import plans
 from effect_runtime.testing.properties._round_trips import assert_round_trips
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "commands_of",
     "events_of",
     "machine_of",
+    "plans",
     "played_by",
     "values_of",
 ]

@@ -6,14 +6,17 @@ outlives every process. Knows bytes, keys and groups.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from asyncio import Task
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any, Final, final
 
 import anyio
+from anyio import CancelScope
 from attrs import define, field, frozen
 
+from effect_runtime.errors import DestinationUnavailable
 from effect_runtime.integration import Features, Message, Receive
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._incarnation import Incarnation
@@ -21,6 +24,9 @@ from effect_runtime.testing._sequencer import Fiber
 
 _AGAIN: Final = 1.0
 """Seconds after which a message that was not taken comes again, and by which a late one is late."""
+
+_MOMENT: Final = 0.001
+"""Seconds between two looks at whether what was begun has ended."""
 
 _HOW: Final = ("deliver", "late", "twice")
 
@@ -35,6 +41,7 @@ class Delivery:
     message: Message
     number: int
     group: Group
+    listener: Listener | None = None
     in_flight: bool = False
     acked: bool = False
 
@@ -45,12 +52,26 @@ class Delivery:
 
 @frozen(eq=False)
 class Listener:
-    """Who takes the messages of a group now."""
+    """Who takes the messages of a group now, and the deliveries that are on their way to it."""
 
     life: Incarnation
     boundaries: Boundaries
     context: Callable[[Fiber], Context]
     take: Callable[[Delivery], Awaitable[None]]
+    running: list[Task[None]] = field(factory=list)
+
+    def start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start a delivery as a fiber of the listening process."""
+        fiber = Fiber(self.boundaries.process, name)
+        task = self.life.create_task(coroutine, context=self.context(fiber))
+        self.running.append(task)
+        task.add_done_callback(self.running.remove, context=Context())
+
+    async def ended(self) -> None:
+        """Wait until no delivery runs."""
+        with CancelScope(shield=True):
+            while self.running:
+                await anyio.sleep(_MOMENT)
 
 
 @define(eq=False)
@@ -77,8 +98,7 @@ class Group:
             key = delivery.message.key
             if not delivery.in_flight and (key is None or key not in busy):
                 delivery.in_flight = True
-                fiber = Fiber(listener.boundaries.process, self.name)
-                listener.life.create_task(self._deliver(delivery, listener), context=listener.context(fiber))
+                listener.start(self.name, self._deliver(delivery, listener))
             if key is not None:
                 busy.add(key)
 
@@ -91,7 +111,7 @@ class Group:
 
     async def ack(self, delivery: Delivery) -> None:
         """Take a delivery off the log."""
-        listener = self.listener
+        listener = delivery.listener
         assert listener is not None  # only who listens was given a delivery
 
         async def off() -> None:
@@ -102,7 +122,7 @@ class Group:
         await listener.boundaries.around("Broker.ack", off, delivery.number)
 
     async def _deliver(self, delivery: Delivery, listener: Listener) -> None:
-        boundaries, how = listener.boundaries, "deliver"
+        boundaries, how, delivery.listener = listener.boundaries, "deliver", listener
         if boundaries.faults.messages and not boundaries.healed:
             how = _HOW[boundaries.sequencer.ask(boundaries.process, self.name, "Broker.deliver", "message", _HOW)]
         if how == "late":
@@ -133,8 +153,11 @@ class Broker:
         return self._topics.setdefault(topic, {}).setdefault(group, Group(group))
 
     def append(self, topic: str, message: Message) -> None:
-        """Accept a message, for every group of its topic."""
-        for group in self._topics.get(topic, {}).values():
+        """Accept a message, for every group of its topic; one that nobody would ever get is not accepted."""
+        groups = self._topics.get(topic)
+        if not groups:
+            raise DestinationUnavailable(topic, reason="no group has joined it")
+        for group in groups.values():
             group.add(message)
 
     def drop(self, life: Incarnation) -> None:
@@ -181,10 +204,19 @@ class BrokerWire:
             await receive(delivery.message)
             await delivery.ack()
 
-        with self.taking(subscription, topic, take):
-            yield
+        listening = self.taking(subscription, topic, take)
+        with listening:
+            try:
+                yield
+            except BaseException:
+                for task in listening.listener.running:
+                    task.cancel()
+                raise
+            finally:
+                listening.group.drop(self.life)
+                await listening.listener.ended()
 
-    def taking(self, subscription: str, topic: str, take: Callable[[Delivery], Awaitable[None]]) -> Any:
+    def taking(self, subscription: str, topic: str, take: Callable[[Delivery], Awaitable[None]]) -> _Taking:
         """Deliver to `take`, which acknowledges by itself, while entered."""
         return _Taking(self.broker.join(topic, subscription), Listener(self.life, self.boundaries, self.context, take))
 

@@ -1,4 +1,4 @@
-"""What a world must not claim: faults that no contract allows, contexts that are nowhere, stores that are not declared."""
+"""What a world must not claim: faults that no contract allows, contexts that are nowhere, stores that are missing."""
 
 from __future__ import annotations
 

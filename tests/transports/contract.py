@@ -5,8 +5,9 @@ A transport's test module defines `opened()` (a running transport) and inherits 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import pytest
 from anyio import Event, create_task_group
@@ -52,6 +53,15 @@ class TransportContract:
         """Return a transport that is running."""
         raise AssertionError("a transport's own tests give it")
 
+    async def pause(self) -> None:
+        """Let others go on. A wire on a clock of its own lets time pass."""
+        await checkpoint()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for a wire that accepts before anybody has received."""
+        while not holds():
+            await self.pause()
+
     @asynccontextmanager
     async def listened(self, received: Received) -> AsyncIterator[tuple[Transport, str]]:
         """Give a transport and the destination of one subscription that listens."""
@@ -77,10 +87,13 @@ class TransportContract:
             async with transport.listening("shop", TOPIC, receive):
                 sent = Message(body=b'{"a": 1}', headers={"content-type": "application/cloudevents+json"}, key="dune")
                 await transport.publish(destination, sent)
+                await self.until(lambda: bool(seen))
         assert [(each.body, dict(each.headers), each.key) for each in seen] == [(sent.body, dict(sent.headers), "dune")]
 
     async def test_publish_returns_after_acceptance_and_not_before(self) -> None:
         """Duty 1: while the destination has not accepted, the publisher waits."""
+        if self.features.durable:
+            pytest.skip("a durable wire has accepted what it keeps, before anybody receives it")
         received = Received(gate=Event())
         done: list[str] = []
 
@@ -113,8 +126,7 @@ class TransportContract:
         async with self.listened(received) as (transport, destination):
             if self.features.redelivers:
                 await transport.publish(destination, message(1))
-                while received.bodies != [b"1"]:
-                    await checkpoint()
+                await self.until(lambda: received.bodies == [b"1"])
                 return
             with pytest.raises(DestinationUnavailable, match="RuntimeError: the store is down"):
                 await transport.publish(destination, message(1))
@@ -136,12 +148,13 @@ class TransportContract:
 
     async def test_a_cancelled_publish_is_not_accepted_halfway(self) -> None:
         """Duty 3: the receive ends with it, and the message may be published again."""
+        if self.features.durable:
+            pytest.skip("a durable wire has accepted what it keeps, before anybody receives it")
         received = Received(gate=Event())
         async with self.listened(received) as (transport, destination):
             async with create_task_group() as group:
                 group.start_soon(transport.publish, destination, message(1))
-                while not received.begun:
-                    await checkpoint()
+                await self.until(lambda: bool(received.begun))
                 group.cancel_scope.cancel()
             assert received.bodies == []
             received.gate = None
@@ -154,6 +167,7 @@ class TransportContract:
         async with self.listened(received) as (transport, destination):
             for number in range(20):
                 await transport.publish(destination, message(number))
+            await self.until(lambda: len(received.bodies) == 20)
         assert received.bodies == [str(number).encode() for number in range(20)]
 
     async def test_keys_do_not_wait_for_one_another(self) -> None:
@@ -172,7 +186,9 @@ class TransportContract:
                 group.start_soon(transport.publish, destination, message(1, "slow"))
                 await checkpoint()
                 await transport.publish(destination, message(1, "quick"))
+                await self.until(lambda: done == ["quick"])
                 gates["slow"].set()
+                await self.until(lambda: len(done) == 2)
         assert done == ["quick", "slow"]
 
     async def test_leaving_waits_for_the_receive_that_runs(self) -> None:
@@ -195,10 +211,9 @@ class TransportContract:
             (destination,) = transport.destinations(TOPIC, ("shop",))
             async with transport.listening("shop", TOPIC, received):
                 group.start_soon(publish, transport, destination)
-                while not received.begun:
-                    await checkpoint()
+                await self.until(lambda: bool(received.begun))
                 group.start_soon(open_later)
-            assert (order[0], received.bodies) == ("gate", [b"1"])
+            assert (order.index("gate"), received.bodies) == (1 if self.features.durable else 0, [b"1"])
             received.gate = None
             if not self.features.durable:
                 with pytest.raises(DestinationUnavailable):
@@ -228,8 +243,7 @@ class TransportContract:
                 group.start_soon(listen, transport, started)
                 await started.wait()
                 publishing.start_soon(publish, transport, destination)
-                while not received.begun:
-                    await checkpoint()
+                await self.until(lambda: bool(received.begun))
                 group.cancel_scope.cancel()
             if not self.features.redelivers:
                 await checkpoint()
@@ -244,6 +258,8 @@ class TransportContract:
             for number in range(3):
                 async with transport.listening("shop", TOPIC, received):
                     await transport.publish(destination, message(number))
+                    last = str(number).encode()
+                    await self.until(partial(received.bodies.__contains__, last))
         assert received.bodies == [b"0", b"1", b"2"]
 
     async def test_subscriptions_are_served_apart(self) -> None:

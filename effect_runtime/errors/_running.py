@@ -48,9 +48,10 @@ class AsyncBlock(EffectRuntimeError, TypeError):
         self.function = function
 
     def __str__(self) -> str:
-        code = self.function.__code__
+        code = getattr(self.function, "__code__", None)
+        place = "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
         return (
-            f"{self.function.__qualname__} ({code.co_filename}:{code.co_firstlineno}) is an async def, "
+            f"{_name_of(self.function)}{place} is an async def, "
             f"which could never be interpreted. Write a plain def that uses `yield from`, or lift it with from_async."
         )
 
@@ -64,8 +65,8 @@ class OperationNotAsync(EffectRuntimeError, TypeError):
 
     def __str__(self) -> str:
         return (
-            f"@operation needs an async method, and {self.function.__qualname__} is not one. "
-            f"Write `async def {self.function.__name__}(self, ...)`."
+            f"@operation needs an async method, and {_name_of(self.function)} is not one. "
+            f"Write `async def {getattr(self.function, '__name__', 'method')}(self, ...)`."
         )
 
 
@@ -171,3 +172,8 @@ class RunningWarning(EffectRuntimeError, UserWarning):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.problem} {self.fix}"
+
+
+def _name_of(function: object) -> str:
+    # What is refused may be no function at all: a partial, say, has no name.
+    return str(getattr(function, "__qualname__", None) or repr(function))

@@ -43,7 +43,8 @@ def operation(*, kind: Literal["transactional", "local", "external"], idempotent
     """
 
     def reify(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Eff[Any, Any]]:
-        if not inspect.iscoroutinefunction(method):
+        # A partial of a coroutine function passes for one, but it is no method: it has no name to be known by.
+        if not inspect.iscoroutinefunction(method) or not hasattr(method, "__name__"):
             raise OperationNotAsync(method)
         return Method(method, method.__name__, kind, idempotent).builder()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Never
 
 import anyio
@@ -226,6 +227,21 @@ def test_10_an_async_def_is_refused_where_it_is_defined() -> None:
         do(coroutine)  # type: ignore[arg-type]  # the slip under test
     with pytest.raises(OperationNotAsync, match="plain is not one"):
         operation(kind="local")(plain)  # type: ignore[arg-type]  # the slip under test
+
+
+def test_what_is_refused_at_its_definition_is_named_even_without_a_name() -> None:
+    """A partial has neither name nor line; the refusal shows it as Python does."""
+
+    async def lend(self: object, days: int) -> int:
+        return days
+
+    nameless: Any = partial(lend, days=3)
+    with pytest.raises(AsyncBlock, match=r"^functools\.partial\(.*, days=3\) is an async def, which"):
+        do(nameless)
+    with pytest.raises(
+        OperationNotAsync, match=r"^@operation needs an async method, and functools\.partial\(.*\) is not"
+    ):
+        operation(kind="local")(nameless)
 
 
 async def test_a_port_of_effects_is_satisfied_by_an_adapter_of_async_methods() -> None:

@@ -10,13 +10,17 @@ from attrs import frozen
 from hypothesis import strategies as st
 from returns.result import Result, Success
 
-from effect_runtime import A, App, Context, Do, E, do, operation
+from effect_runtime import A, App, Context, Do, E, Principal, do, operation
 from effect_runtime.app import App as AnyApp
 from effect_runtime.errors import HalfDone
 from effect_runtime.outbox.memory import MemoryStore
+from effect_runtime.testing import Canonical, Client, Simulation
 from effect_runtime.testing.properties import Interruptions, assert_crash_safe, assert_failures_handled
 from library_example.app import library, library_in_memory
-from library_example.lending.handlers import RegisterPatron, register_patron
+from library_example.catalog.handlers import AddBook, add_book
+from library_example.contracts import AuthorId
+from library_example.lending.handlers import BorrowBook, RegisterPatron, borrow_book, register_patron
+from tests.library_example.machine import ISBNS
 from tests.testing.bank import OpenAccount, bank_with
 
 ANN = register_patron(RegisterPatron("Ann", "ann@example.org"))
@@ -58,6 +62,19 @@ def test_a_program_of_two_commands_is_not_safe() -> None:
 def test_a_command_handles_every_failure(app: AnyApp) -> None:
     """Each declared failure and a defect, at each operation that may have them."""
     assert assert_failures_handled(app, ANN, given=[BOB]) == Interruptions(places=2, runs=3)
+
+
+def test_what_is_given_may_be_done_by_somebody() -> None:
+    """A client with rights adds a book first; the loan of it is tried everywhere, its events and reactions included."""
+    app = library_in_memory()
+    dune = add_book(AddBook("Dune", ISBNS[0], AuthorId("herbert")))
+    desk = Client("desk", [dune], principal=Principal("desk", roles=frozenset({"staff"})))
+    world = Simulation(app, [], given=[desk, ANN])
+    world.run(Canonical())
+    tables = {name: rows for content in world.contents() for name, rows in content.items()}
+    loan = borrow_book(BorrowBook(tables["patrons"][0][0], tables["books"][0][0]))
+    assert assert_crash_safe(app, loan, given=[desk, ANN]).places > 20
+    assert assert_failures_handled(app, loan, given=[desk, ANN]).places > 10
 
 
 def test_a_program_that_fails_halfway_is_told() -> None:

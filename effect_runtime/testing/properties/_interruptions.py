@@ -8,27 +8,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import unified_diff
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 from attrs import frozen
 from hypothesis import find, settings
 from returns.result import Result
 
 from effect_runtime.app import App
-from effect_runtime.dispatch import Forbidden, Invalid, NotDone, Signature, anonymous
+from effect_runtime.dispatch import Forbidden, Invalid, NotDone, Signature
 from effect_runtime.effect import Call, Died, Eff, Failed, Operation, Succeeded
 from effect_runtime.errors import HalfDone, NotSimulated
-from effect_runtime.interpreter import Perform
+from effect_runtime.interpreter import Host, Perform
 from effect_runtime.testing._faults import Fails, Faults
 from effect_runtime.testing._process import Client, OnCrash
+from effect_runtime.testing._sequencer import FIBER
 from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Canonical, Planned, Site
 from effect_runtime.testing._world import Run
 from effect_runtime.testing.properties._derivation import Derivation
 from effect_runtime.testing.properties._messages import Overrides
-from effect_runtime.testing.properties._subject import Subject, app_of
+from effect_runtime.transports import InProcess
 
 _CLIENT: Final = "client"
+
+Given: TypeAlias = Sequence[Eff[Any, Any, Any] | Client]
+"""What is done before, undisturbed: by nobody in particular, or by a `Client` who is somebody."""
 
 _UNLIKE: Final = (
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
@@ -51,9 +55,7 @@ class Interruptions:
     runs: int
 
 
-def assert_crash_safe(
-    app: App, command: Eff[Any, Any, Any], *, given: Sequence[Eff[Any, Any, Any]] = ()
-) -> Interruptions:
+def assert_crash_safe(app: App, command: Eff[Any, Any, Any], *, given: Given = ()) -> Interruptions:
     """Kill the process before and after everything that a command does; in each run, once.
 
     Asked again under its id after the restart, the command must end as if nothing had happened: the same exit, the
@@ -72,7 +74,7 @@ def assert_failures_handled(
     app: App,
     command: Eff[Any, Any, Any],
     *,
-    given: Sequence[Eff[Any, Any, Any]] = (),
+    given: Given = (),
     overrides: Overrides | None = None,
 ) -> Interruptions:
     """Let every operation of a command fail, one in each run: in each way that it declares, and with a defect.
@@ -96,7 +98,7 @@ def assert_failures_handled(
 
 
 def _crashes(
-    app: App, command: Eff[Any, Any, Any], given: Sequence[Eff[Any, Any, Any]], on_crash: OnCrash, before: list[str]
+    app: App, command: Eff[Any, Any, Any], given: Given, on_crash: OnCrash, before: list[str]
 ) -> Interruptions:
     swept = _Swept(app, (command,), given, Faults(crashes=True), on_crash)
     after = swept.clean()
@@ -122,7 +124,7 @@ class _Swept:
         self,
         app: App,
         programs: Sequence[Eff[Any, Any, Any]],
-        given: Sequence[Eff[Any, Any, Any]],
+        given: Given,
         faults: Faults,
         on_crash: OnCrash = "retry",
     ) -> None:
@@ -202,9 +204,7 @@ def _declared(command: Eff[Any, Any, Any]) -> tuple[type, ...]:
     return tuple(kind for kind in kinds if isinstance(kind, type))
 
 
-def _failures(
-    app: App, command: Eff[Any, Any, Any], given: Sequence[Eff[Any, Any, Any]], derivation: Derivation
-) -> Iterator[Fails]:
+def _failures(app: App, command: Eff[Any, Any, Any], given: Given, derivation: Derivation) -> Iterator[Fails]:
     """Yield what each operation that the command performs may fail with."""
     for operation in _performed(app, command, given):
         method = getattr(type(operation.service), operation.name, None)
@@ -218,25 +218,21 @@ def _failures(
                 yield Fails(method, error, applied=True)
 
 
-def _performed(app: App, command: Eff[Any, Any, Any], given: Sequence[Eff[Any, Any, Any]]) -> Iterable[Operation]:
-    """Return one operation of each method that a command performs."""
+def _performed(app: App, command: Eff[Any, Any, Any], given: Given) -> Iterable[Operation]:
+    """Return one operation of each method that a command performs, in the very world in which they will fail."""
     found: dict[Any, Operation] = {}
 
     def intercept(perform: Perform) -> Perform:
         async def seen(operation: Operation, runtime: Any) -> Any:
-            found.setdefault(operation.function, operation)
+            if FIBER.get().name == _CLIENT:
+                found.setdefault(operation.function, operation)
             return await perform(operation, runtime)
 
         return seen
 
-    subject = Subject(app_of(app), intercept)
-    try:
-        for each in given:
-            subject.ask(each, None, anonymous)
-        found.clear()
-        subject.ask(command, None, anonymous)
-    finally:
-        subject.dispose()
+    app.build()
+    listened = app.moved(Host(), lambda binding: binding.store, wire=InProcess(), interceptors=[intercept])
+    _Swept(listened, (command,), given, Faults()).clean()
     return found.values()
 
 

@@ -40,10 +40,11 @@ class AllDeadLetters:
     async def replay_all(
         self, *, before: datetime | None = None, destination: str | None = None, per_second: float = 100
     ) -> Replays:
-        """Replay every open letter that is no younger than `before` (now), oldest first, so many in a second at most.
+        """Replay every open letter that is no younger than `before` (now), so many in a second at most.
 
-        `destination` takes those of one subscription, handler or relay's destination alone. Interrupted, it is begun
-        again with the same `before`: each letter is replayed once, and one that failed again is left.
+        One store after the other, oldest first in each. `destination` takes those of one subscription, handler or relay's
+        destination alone. Interrupted, it is begun again with the same `before`: each letter is replayed once, and one
+        that failed again is left.
         """
         time = self._plan.host.time
         before = time.now() if before is None else before

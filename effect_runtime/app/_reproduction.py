@@ -92,11 +92,13 @@ class Reproduction:
             name = self.addressee.name(self.addressee.decode(self.envelope))
         except UndecodableMessage:
             name = self.letter.destination
+        # ASCII: a handler may be called in any script, a file of tests had better not be.
         return re.sub(r"\W+", "_", f"{name}_{self.letter.id[-8:]}", flags=re.ASCII)
 
     def _context(self) -> Reference:
         context = self.binding.context
         for name, value in vars(sys.modules.get(context.home)).items() if context.home in sys.modules else ():
+            # In a test `__main__` is the test runner: what stands there can be named, but not imported.
             if value is context and context.home != "__main__":
                 return Reference(name, context.home)
         line = f"context = None  # Fill in: import the Context {context.name!r}, which {context.home} does not hold."
@@ -118,6 +120,7 @@ class Reproduction:
         letter = self.letter
         envelope = json.loads(encode_message(self.addressee.shown(self.envelope, self.secrets)).body)
         head = {"destination": letter.destination, "at": letter.at.isoformat(), "envelope": envelope}
+        # Without its closing brace: the operations follow, each on a line that a reviewer can read and a diff can show.
         lines = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
         if letter.recording is None:
             return f'{lines},\n "recording": null\n}}'
@@ -184,5 +187,6 @@ def _imports(references: Sequence[Reference]) -> Iterator[str]:
 
 def _plainly(text: str) -> str:
     """Return text that a comment or a docstring can hold, whatever a stranger put into it."""
+    # A line break would end a comment, a backslash or three quotes a docstring, and what follows would be run as code.
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     return shown.replace("\\", "/").replace('"""', "'''")

@@ -75,6 +75,7 @@ class Site:
     store: Any
     lookout: Lookout
     wire: Transport | None = None
+    # Two bells: an event for the relay is no reason for the agenda's workers to ask the store, nor the other way round.
     wake: Wake = field(factory=Wake)
     agenda_wake: Wake = field(factory=Wake)
     homes: dict[str, Home] = field(factory=dict)
@@ -206,6 +207,8 @@ def routes_of(plan: Plan, site: Site) -> tuple[Route, ...]:
         for subscription in plan.subscriptions:
             if topic_name(subscription.topic) == name:
                 for destination in plan.wire.destinations(name, (subscription.id,)):
+                    # On a wire where subscriptions share a destination, one that wants the earliest gets it for all:
+                    # the inbox of each tells what it has had.
                     earliest = routes.get((name, destination), False)
                     routes[name, destination] = earliest or subscription.start == "earliest"
     return tuple(Route(topic, destination, earliest) for (topic, destination), earliest in routes.items())
@@ -263,6 +266,7 @@ def agenda_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> AgendaWorkers |
 
 def volatile_of(plan: Plan, site: Site, dispatcher: Dispatcher) -> VolatileWorkers | None:
     """Build the workers of a site's volatile queues and open those queues, if there are any."""
+    # Of its own, because these queues are in no store: no commit of anybody else concerns them.
     bell = Wake()
     queues = []
     for name, home in site.homes.items():

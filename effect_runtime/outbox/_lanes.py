@@ -111,9 +111,10 @@ class RelayPolicy:
 
     `lease`: how long a lane is borrowed; a dead relay's lanes are idle for that long. `publish_within`: longest single
     publish. A lane's first publish needs `margin` of its lease, each further one all of `publish_within`: otherwise a
-    short rest of the lease would look like a silent destination. `retries`: further attempts after a rejection.
-    `pause`: wait after a key's destination took no more of it. A dead letter of a key always blocks its lane: going on
-    would leave a number missing at every subscription.
+    short rest of the lease would look like a silent destination. `retries`: further attempts after a rejection,
+    by number; a deadline in it ends nothing, because a lane does not keep since when its head is tried. `pause`: wait
+    after a key's destination took no more of it. A dead letter of a key always blocks its lane: going on would leave a
+    number missing at every subscription.
     """
 
     lease: timedelta = timedelta(seconds=9)

@@ -50,6 +50,7 @@ class Face:
     def arguments(self, operation: Operation) -> dict[str, Any]:
         """Return the arguments of a call by the names of their parameters."""
         bound = self.signature.bind(*operation.call, **operation.kwargs)
+        # The first is the service itself, of which there is nothing to keep.
         return dict(list(bound.arguments.items())[1:])
 
 
@@ -91,9 +92,10 @@ def encoded_recording(recording: Recording, secrets: Secrets) -> bytes | None:
     if not recording.has_begun:
         return None
     entries = [_dumped(_written(entry, secrets)) for entry in recording.entries]
+    # The beginning tells how it came about and the end why it failed: what is left out is left out in between.
     middle = len(entries) // 2
     first = _within(entries[:middle], LARGEST_RECORDING // 2)
-    last = _within(entries[:middle:-1] + entries[middle : middle + 1], LARGEST_RECORDING // 2)[::-1]
+    last = _within(entries[middle:][::-1], LARGEST_RECORDING // 2)[::-1]
     cut = recording.cut + len(entries) - len(first) - len(last)
     operations = b",".join((*first, *last))
     return b'{"cut":%d,"cut_at":%d,"operations":[%b],"version":1}' % (cut, len(first), operations)
@@ -126,10 +128,12 @@ def spelled_form(form: Any) -> str:
     return form[SHOWN] if isinstance(form, dict) and SHOWN in form else json.dumps(form, ensure_ascii=False)
 
 
+# Resolving annotations evaluates text: once for each method, not for each operation of each letter.
 @lru_cache(maxsize=1024)
 def face_of(function: Callable[..., Any]) -> Face:
     """Read the annotations of an operation's method; what cannot be resolved is `Any`."""
     try:
+        # With extras: `Redacted[...]` is one, and without it a secret would be kept.
         kinds = get_type_hints(function, include_extras=True)
     except Exception:  # names that only a type checker can see: values are shown then
         kinds = {}
@@ -194,6 +198,7 @@ def _form(value: Any, kind: Any, secrets: Secrets) -> Any:
 
 
 def _defect(defect: Defect) -> dict[str, Any]:
+    # By exact type: a subclass is some class of the user's, and would come back as another.
     plain = all(argument is None or type(argument) in (str, int, float, bool) for argument in defect.arguments)
     return {
         "type": f"{defect.type.__module__}:{defect.type.__qualname__}",

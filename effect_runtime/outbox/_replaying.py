@@ -29,7 +29,7 @@ class Replays:
 async def replay_all(
     stores: Sequence[DeadLetters], *, time: Time, before: datetime, destination: str | None, per_second: float
 ) -> Replays:
-    """Replay every open letter that is no younger than `before`, oldest first, at most so many in a second.
+    """Replay every open letter that is no younger than `before`, oldest first in each store, at most so many a second.
 
     A letter that fails again is a younger one, so a round ends; beginning again with the same `before` goes on where
     an interrupted round was. What somebody else closes meanwhile is left to them.

@@ -37,6 +37,10 @@ from effect_runtime.outbox._wake import Wake
 class LetterStore(Protocol):
     """Where the dead letters of a volatile queue go."""
 
+    async def dead_letter(self, id: str) -> DeadLetter | None:
+        """Read one dead letter."""
+        ...
+
     def unit(self, *, alone: bool = False) -> AbstractAsyncContextManager[InboxUnit]:
         """Give one unit of work that can store a dead letter."""
         ...
@@ -185,6 +189,8 @@ class VolatileQueue:
             self.diagnose(told)
 
     async def _stored(self, letter: DeadLetter) -> None:
+        if False:
+            return  # an earlier commit of it gave no verdict, and stood
         async with self.store.unit() as unit:
             await unit.begin()
             await unit.inbox.bury(letter)  # a store keeps one list of letters; this one holds no place in any inbox

@@ -29,6 +29,7 @@ def named_migrations(name: str) -> tuple[Migration, ...]:
     module, _, attribute = name.partition(":")
     try:
         found = tuple(getattr(import_module(module), attribute))
+    # Whatever is wrong with the name ends as usage, with status 2: it is said before any file is touched.
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ArgumentTypeError(f"{name!r} is no list of migrations: {error}. Write MODULE:NAME.") from error
     if not all(isinstance(each, Migration) for each in found):

@@ -65,6 +65,7 @@ def _altered(
         for (kind, name), statement in expected.items():
             if (kind, name) not in found:
                 yield f"{kind} {name} is missing"
+            # ALTER TABLE rewrites the stored statement, so after newer steps columns are compared, not texts.
             elif newer and kind == "table":
                 yield from _narrowed(model, connection, name, known=expected)
             elif found[kind, name] != statement:
@@ -73,6 +74,7 @@ def _altered(
 
 def _objects(connection: sqlite3.Connection) -> _Objects:
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")
+    # The table of migrations is there before the first of them, so none makes it in the model.
     return {(kind, name): " ".join(statement.split()) for kind, name, statement in rows if name != "er_migration"}
 
 
@@ -87,8 +89,10 @@ def _narrowed(
         elif found[name] != column:
             yield f"column {table}.{name} is not what it was"
     for name, (_, required, default, _) in found.items():
+        # Our INSERTs do not name it, so each of them would fail.
         if name not in expected and required and default is None:
             yield f"column {table}.{name} is new and has no default"
+    # A new table or a plain index costs an older version nothing; a new UNIQUE refuses what it writes.
     for name in _unique_indexes(connection, table):
         if ("index", name) not in known:
             yield f"index {name} forbids rows of {table} that were allowed"

@@ -62,6 +62,8 @@ def _enqueue(connection: sqlite3.Connection, event: Envelope, at: int) -> None:
             (event.id, at, event.topic),
         )
         return
+    # A lane that holds events keeps its time: a new one must not end its head's wait, or its loan. The target repeats
+    # the index's own WHERE, or SQLite finds no index to conflict with.
     connection.execute(
         "INSERT INTO er_lane(destination, topic, key, last, latest, due)"
         " SELECT destination, topic, ?, ?, ?, ? FROM er_route WHERE topic = ?"

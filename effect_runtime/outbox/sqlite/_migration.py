@@ -46,6 +46,7 @@ class Migration:
     """A digest of the name and of the statements; how they are broken into lines does not count."""
 
     def _digest(self) -> bytes:
+        # Formatters move line breaks, and a file that is well must not be refused for that.
         parts = (" ".join(part.split()) for part in (self.name, *self.statements))
         return blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
@@ -101,9 +102,11 @@ def migrate(
     """
     done: list[Migration] = []
     while True:
+        # One transaction for each step: a process that dies half way leaves a file that any version knows.
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(_LEDGER)
+            # Inside of the lock, and asked again at each step: another process may have run some since we looked.
             waiting = pending(connection, migrations, store=store)
             if waiting:
                 _apply(connection, waiting[0], store=store, now=now)

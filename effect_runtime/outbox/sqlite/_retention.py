@@ -32,6 +32,7 @@ class _Walk:
 
 
 # A lane of its topic has not got past it, or was made for it alone; or an operator may want to replay it.
+# Asked in the statement that removes, not before: a letter may be written, or a route filled, in between.
 _NEEDED: Final = """
     EXISTS (SELECT 1 FROM er_route AS r JOIN er_lane AS l ON l.destination = r.destination AND l.topic = r.topic
         WHERE r.topic = er_outbox.topic AND l.key = er_outbox.key AND l.last < er_outbox.sequence)
@@ -66,6 +67,8 @@ WALKS: Final[Mapping[Kept, _Walk]] = MappingProxyType(
             first=("",),
             by_time=False,
         ),
+        # Closed letters stand anywhere among open ones, so they alone have an index on the time. Letters of older
+        # versions have no time of closing: that of writing stands for it.
         Kept.LETTERS: _Walk(
             walk="SELECT coalesce(closed, at), coalesce(closed, at), position FROM er_dead INDEXED BY er_dead_closed"
             " WHERE state <> 'dead' AND coalesce(closed, at) >= ?1 AND (coalesce(closed, at), position) > (?1, ?2)"
@@ -103,6 +106,7 @@ def look(connection: sqlite3.Connection, kept: Kept, before: datetime, *, limit:
 def remove(connection: sqlite3.Connection, kept: Kept, before: datetime, places: Sequence[Place]) -> int:
     """Remove what is old still and not needed, and return how much that was."""
     statement, cutoff = WALKS[kept].remove, micros(before)
+    # The time is asked again, too: under this place may stand a younger row by now.
     removed = [row for place in places for row in connection.execute(statement, (*place, cutoff)).fetchall()]
     if kept is Kept.EVENTS:
         _note_purged(connection, removed)

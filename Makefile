@@ -7,10 +7,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?=
 PYTEST_ARGS ?=
 CHAOS_ARGS ?= --kills 100 --seed 1 --json
+EXPLORE_ARGS ?= --seconds 280 --seed 1
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help example test lint types imports docs chaos bench versions ci clean rebuild
+.PHONY: help example test lint types imports docs chaos explore bench versions ci clean rebuild
 
 help:
 	@echo "make example   set up and tell the story of the example library"
@@ -19,6 +20,7 @@ help:
 	@echo "make types     mypy --strict and pyright"
 	@echo "make docs      run every snippet of README.md and docs/"
 	@echo "make chaos     kill real processes and compare with the ledger"
+	@echo "make explore   simulate our own worlds under crashes and orders, for five minutes"
 	@echo "make bench     run the benchmarks"
 	@echo "make versions  run the suite on the other supported Pythons that are installed"
 	@echo "make ci        all that a change must pass"
@@ -45,6 +47,9 @@ docs: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+explore: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation.ourselves $(EXPLORE_ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

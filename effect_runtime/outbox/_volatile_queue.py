@@ -189,7 +189,7 @@ class VolatileQueue:
             self.diagnose(told)
 
     async def _stored(self, letter: DeadLetter) -> None:
-        if False:
+        if await self.store.dead_letter(letter.id) is not None:
             return  # an earlier commit of it gave no verdict, and stood
         async with self.store.unit() as unit:
             await unit.begin()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from anyio import Event, create_task_group
 
 from effect_runtime.dispatch import Diagnostic, EventQueue, GivenUp, Handled, Lost, StillQueued
 from effect_runtime.effect import Schedule
-from effect_runtime.errors import StoreDown
+from effect_runtime.errors import CommitUndecided, StoreDown
 from effect_runtime.outbox import AgendaCounts
-from tests.outbox.chores import SECOND, chore, chores, failing, notice, steps, until
+from effect_runtime.outbox.sqlite import SqliteStore
+from effect_runtime.outbox.sqlite._open import OpenSqlite
+from tests.outbox.chores import SECOND, Chores, chore, chores, failing, notice, steps, until
+from tests.outbox.world import turned_host
 
 pytestmark = pytest.mark.anyio
 
@@ -74,6 +81,40 @@ async def test_trouble_of_the_store_spends_no_attempt() -> None:
             await until(world.time, lambda: world.counts.handled == 1)
         assert (world.counts, world.begun) == (AgendaCounts(handled=1), ["a", "a"])
         assert world.time.elapsed >= 9.0
+
+
+class Undecided:
+    """A store whose commit of the first dead letter stands, and gives no verdict."""
+
+    def __init__(self, store: OpenSqlite) -> None:
+        self._store = store
+        self._is_undecided = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @asynccontextmanager
+    async def unit(self, *, alone: bool = False) -> AsyncIterator[Any]:
+        """Give a unit of the store."""
+        async with self._store.unit(alone=alone) as unit:
+            yield unit
+        if self._is_undecided and await self._store.dead_letters(state="dead", limit=1):
+            self._is_undecided = False
+            raise CommitUndecided("lending", waited=SECOND)
+
+
+async def test_an_undecided_commit_of_a_letter_ends_the_event_at_its_next_try(tmp_path: Path) -> None:
+    """There is one letter, and the lane goes on. No reaction of this small world can work on SQLite: all fail."""
+    host, time = turned_host()
+    async with SqliteStore(tmp_path / "lending.db").opened(host) as store:
+        world = Chores(cast("Any", Undecided(store)), host, time)
+        queue = EventQueue("mail", durable=False, immediate=0, schedule=Schedule().times(0))
+        async with world.queues(queue) as queues:
+            queues.put([notice("a1", key="a"), notice("a2", key="a")])
+            await until(time, lambda: world.counts.buried == 2)
+        assert world.begun == ["a1", "a1", "a2"]
+        assert [letter.id for letter in await store.dead_letters(state="dead", limit=9)] == ["a1", "a2"]
+        assert world.counts == AgendaCounts(buried=2)
 
 
 async def test_what_finds_no_room_in_time_is_lost_and_counted() -> None:

@@ -43,8 +43,8 @@ class AllDeadLetters:
         """Replay every open letter that is no younger than `before` (now), so many in a second at most.
 
         One store after the other, oldest first in each. `destination` takes those of one subscription, handler or
-        relay's destination alone. Interrupted, it is begun again with the same `before`: each letter is replayed once, and
-        one that failed again is left.
+        relay's destination alone. Interrupted, it is begun again with the same `before`: each letter is replayed once,
+        and one that failed again is left.
         """
         time = self._plan.host.time
         before = time.now() if before is None else before

@@ -32,8 +32,11 @@ async def replay_all(
     """Replay every open letter that is no younger than `before`, oldest first in each store, at most so many a second.
 
     A letter that fails again is a younger one, so a round ends; beginning again with the same `before` goes on where
-    an interrupted round was. What somebody else closes meanwhile is left to them.
+    an interrupted round was. What somebody else closes meanwhile is left to them. A rate that is not above 0 is a
+    `ValueError`, and nothing is replayed.
     """
+    if not per_second > 0:
+        raise ValueError(f"replay_all(per_second={per_second}) would never end. Pass more than 0.")
     pace = _Pace(time, per_second)
     refused: list[str] = []
     for letters in stores:

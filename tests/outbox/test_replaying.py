@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -120,3 +120,15 @@ async def test_an_interrupted_round_goes_on_where_it_was() -> None:
         assert await replayed(world) == Replays(replayed=left)
         await taken_up(world)
         assert Counter(await world.shop.ids()) == Counter(wanted)
+
+
+@pytest.mark.parametrize("per_second", [0, -1.0, nan])
+async def test_a_rate_that_is_none_is_refused_before_anything_is_replayed(per_second: float) -> None:
+    """A letter would be closed already when the rate is first asked for."""
+    async with worlds() as world:
+        await burdened(world, 1)
+        with pytest.raises(ValueError, match="Pass more than 0"):
+            await replay_all(
+                [world.letters], time=world.time, before=world.time.now(), destination=None, per_second=per_second
+            )
+        assert len(await world.letters.list()) == 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from random import Random
-from time import perf_counter
 from typing import Final, TypeAlias, final
 
 from attrs import frozen
 
 from effect_runtime.errors import NeverReached, SitesVanished
+from effect_runtime.interpreter import Host
 from effect_runtime.testing._allowance import Allowance
 from effect_runtime.testing._blob import Blob, Named
 from effect_runtime.testing._coverage import Complete, Coverage, Covered
@@ -65,16 +65,17 @@ def explore(
     runs: int | None = None,
     deviations: int = 2,
     seed: int = 0,
-    clock: Callable[[], float] = perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> Covered | Complete:
     """Search for a run in which something fails, and return what was tried when none does.
 
-    It ends when `budget` has passed on `clock`, after `runs`, or when every plan there is was tried: `Complete`. Every
-    plan with up to `deviations` departures from the boring run is tried, as far as that allows; `seed` decides their
-    order and what is drawn after them. Raises `errors.Counterexample` with the smallest failing run and a blob to
+    It ends when `budget` has passed on `clock`, the real one by default, after `runs`, or when every plan there is was
+    tried: `Complete`. Every plan with up to `deviations` departures from the boring run is tried, as far as that
+    allows; `seed` decides their order and what is drawn after them. Raises `errors.Counterexample` with the smallest failing run and a blob to
     repeat it, `errors.Diverged` when two runs of one plan differ, `errors.NeverReached` when a claim of `sometimes`
     held in no run.
     """
+    clock = clock or Host().time.monotonic
     allowance = Allowance(clock, clock() + budget.total_seconds(), runs)
     search = Search(simulation, allowance, deviations=deviations, seed=seed)
     for failing in search.climb():

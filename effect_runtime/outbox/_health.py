@@ -117,13 +117,6 @@ async def health(
     """
     letters = await store.dead_letters(state="dead", limit=_LISTED)
     breakers = {} if relay is None else relay.breakers
-    trouble = () if relay is None else relay.trouble
-    if consumer is not None and consumer.trouble is not None:
-        trouble = (*trouble, consumer.trouble)
-    for each in workers:
-        trouble = (*trouble, *each.trouble)
-    if janitor is not None and janitor.trouble is not None:
-        trouble = (*trouble, janitor.trouble)
     destinations = tuple(dict.fromkeys((*destinations, *breakers)))
     due = await store.next_due(destinations) if destinations else None
     return Health(
@@ -137,8 +130,24 @@ async def health(
         agenda=await store.agenda_backlog(None, limit=limit),
         overdue=await _overdue(store, reactions, now),
         stuck=tuple(each for each in await store.agenda_reactions() if each not in reactions),
-        trouble=trouble,
+        trouble=_trouble(relay, consumer, workers, janitor),
     )
+
+
+def _trouble(
+    relay: Relay | None,
+    consumer: Consumer | None,
+    workers: Sequence[AgendaWorkers | VolatileWorkers],
+    janitor: Janitor | None,
+) -> tuple[str, ...]:
+    """Return what keeps the loops of this process from their store."""
+    found = (
+        *(() if relay is None else relay.trouble),
+        None if consumer is None else consumer.trouble,
+        *(trouble for each in workers for trouble in each.trouble),
+        None if janitor is None else janitor.trouble,
+    )
+    return tuple(each for each in found if each is not None)
 
 
 async def _overdue(store: DeliveryStore, reactions: Sequence[str], now: datetime) -> timedelta:

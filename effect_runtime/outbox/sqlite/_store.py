@@ -142,44 +142,7 @@ class SqliteStore:
         with ExitStack() as resources:
             writing = self._connect(resources)
             await self._prepare(writing, host, migrate_it=self._migrate)
-            loop = Loop()
-            thread, checkpointer = self._start(resources, writing, loop)
-            statements, in_loop = Statements(self.name), self._statements == "inline"
-            writer = Writer(
-                self.name,
-                writing,
-                host,
-                self._pace,
-                loop=loop,
-                thread=thread,
-                checkpointer=checkpointer,
-                tempo=Tempo() if self._commits == "adaptive" and in_loop else None,
-                identity=lambda: self._medium.identity_of(self._path),
-            )
-            readers = Readers(
-                self._path,
-                self.name,
-                host,
-                statements,
-                self._pace,
-                limit=self._readers,
-                inline=in_loop,
-                medium=self._medium,
-            )
-            resources.callback(readers.close)
-            # Not one of the readers: those are lent for as long as a query likes, and the relay asks all the time.
-            probe = self._connect(resources)
-            make_readonly(probe)
-            store = OpenSqlite(
-                self.name,
-                host,
-                writer,
-                readers,
-                statements,
-                probe=probe,
-                event_limit=self._event_limit,
-                thread=None if in_loop else thread,
-            )
+            store, writer = self._assemble(resources, writing, host)
             try:
                 yield store
             finally:
@@ -190,6 +153,48 @@ class SqliteStore:
                 # and emptying the log may take long.
                 with anyio.move_on_after(_CLOSING.total_seconds(), shield=True):
                     await host.blocking.offload(resources.close)
+
+    def _assemble(self, resources: ExitStack, writing: sqlite3.Connection, host: Host) -> tuple[OpenSqlite, Writer]:
+        """Put an open store together around its writer connection; `resources` ends the threads that it starts."""
+        loop = Loop()
+        thread, checkpointer = self._start(resources, writing, loop)
+        statements, in_loop = Statements(self.name), self._statements == "inline"
+        writer = Writer(
+            self.name,
+            writing,
+            host,
+            self._pace,
+            loop=loop,
+            thread=thread,
+            checkpointer=checkpointer,
+            tempo=Tempo() if self._commits == "adaptive" and in_loop else None,
+            identity=lambda: self._medium.identity_of(self._path),
+        )
+        readers = Readers(
+            self._path,
+            self.name,
+            host,
+            statements,
+            self._pace,
+            limit=self._readers,
+            inline=in_loop,
+            medium=self._medium,
+        )
+        resources.callback(readers.close)
+        # Not one of the readers: those are lent for as long as a query likes, and the relay asks all the time.
+        probe = self._connect(resources)
+        make_readonly(probe)
+        store = OpenSqlite(
+            self.name,
+            host,
+            writer,
+            readers,
+            statements,
+            probe=probe,
+            event_limit=self._event_limit,
+            thread=None if in_loop else thread,
+        )
+        return store, writer
 
     def _connect(self, resources: ExitStack) -> sqlite3.Connection:
         try:

@@ -71,9 +71,9 @@ def explore(
 
     It ends when `budget` has passed on `clock`, the real one by default, after `runs`, or when every plan there is was
     tried: `Complete`. Every plan with up to `deviations` departures from the boring run is tried, as far as that
-    allows; `seed` decides their order and what is drawn after them. Raises `errors.Counterexample` with the smallest failing run and a blob to
-    repeat it, `errors.Diverged` when two runs of one plan differ, `errors.NeverReached` when a claim of `sometimes`
-    held in no run.
+    allows; `seed` decides their order and what is drawn after them. Raises `errors.Counterexample` with the smallest
+    failing run and a blob to repeat it, `errors.Diverged` when two runs of one plan differ, `errors.NeverReached` when
+    a claim of `sometimes` held in no run.
     """
     clock = clock or Host().time.monotonic
     allowance = Allowance(clock, clock() + budget.total_seconds(), runs)

@@ -28,7 +28,7 @@ class Disk:
         self.version = 0
         self.broken: str | None = None
         self.writer: Side | None = None
-        self.written = (0, 0)
+        self.written: tuple[int, int] = (0, 0)
         self._image: bytes | None = None
         self._image_of = -1
         self._spare: list[Copy] = []

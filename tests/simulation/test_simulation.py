@@ -191,6 +191,17 @@ def test_a_memory_store_keeps_what_was_committed_over_a_crash() -> None:
     assert found == [2, 1]
 
 
+def test_a_run_draws_no_id_that_what_is_given_has_drawn() -> None:
+    """An outbox would take the first event of a run for that of the day before."""
+    case = prices()
+    (ann,) = case.clients
+    yesterday = Client("yesterday", [ann.programs[1]])
+    today = Client("ann", ann.programs[:1])
+    simulation = Simulation(case.app, [today], given=[yesterday], eventually=case.eventually)
+    run = simulation.run(Canonical())
+    assert (run.failure, run.exits) == (None, {"ann": [Succeeded(None)]})
+
+
 def test_a_real_clock_in_a_program_is_a_defect_that_names_it() -> None:
     """The client is answered with what was refused."""
     app, put = slots_app(MemoryStore())

@@ -5,6 +5,7 @@ The idempotency key becomes the Message-ID, by which mail servers and programs t
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from datetime import timedelta
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -38,8 +39,11 @@ class SmtpServer:
 
     def hand_over(self, message: EmailMessage) -> None:
         """Speak with the server until it has taken the message."""
-        with SMTP(self.host, self.port, timeout=self.patience.total_seconds()) as server:
+        with closing(SMTP(self.host, self.port, timeout=self.patience.total_seconds())) as server:
             server.send_message(message)
+            # The mail is accepted: what the server says to a goodbye must not look like its refusal.
+            with suppress(SMTPException, OSError):
+                server.quit()
 
 
 @frozen

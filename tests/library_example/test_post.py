@@ -87,6 +87,14 @@ async def test_a_passing_refusal_is_trouble_to_be_tried_again(verb: str) -> None
     )
 
 
+async def test_what_a_server_says_to_a_goodbye_is_no_refusal() -> None:
+    """The mail was taken before: one notice, one letter, no failure."""
+    async with mail_server() as server:
+        server.replies = {"QUIT": "554 stay"}
+        assert await run_exit(post(server)("key").send(NOTICE)) == Succeeded(None)
+    assert len(server.letters) == 1
+
+
 async def test_a_server_that_is_not_there_is_trouble_to_be_tried_again() -> None:
     """Nobody listens on the port; the cause is kept."""
     async with mail_server() as server:

@@ -40,10 +40,12 @@ class SmtpServer:
     def hand_over(self, message: EmailMessage) -> None:
         """Speak with the server until it has taken the message."""
         with closing(SMTP(self.host, self.port, timeout=self.patience.total_seconds())) as server:
-            server.send_message(message)
-            # The mail is accepted: what the server says to a goodbye must not look like its refusal.
-            with suppress(SMTPException, OSError):
-                server.quit()
+            try:
+                server.send_message(message)
+            finally:
+                # What a server says to a goodbye must not look like its answer to the mail.
+                with suppress(SMTPException, OSError):
+                    server.quit()
 
 
 @frozen

@@ -1,6 +1,7 @@
-"""What is held while nothing happens: a suspended fiber against a suspended task of a task group.
+"""What is held while nothing happens: a suspended fiber, and an event in a volatile queue.
 
-The figure is bytes for each, as the allocator counts them between before and while all are suspended.
+The figure is bytes for each, as the allocator counts them between before and while all are there. A durable queue holds
+nothing in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Never
 import anyio
 from attrs import frozen
 
-from effect_runtime import Do, ask, do, operation, run
-from effect_runtime.effect import fork, join, scoped
+from effect_runtime import App, Context, Do, DomainEvent, Events, ask, do, operation, run
+from effect_runtime.dispatch import EventQueue, enqueue
+from effect_runtime.effect import fork, from_async, join, scoped
+from effect_runtime.outbox.memory import MemoryStore
 
 
 @frozen
@@ -105,3 +108,65 @@ def _held(work: Callable[[Gate], Awaitable[int]], count: int) -> tuple[float, ob
         return (held - before) / count, answer
 
     return asyncio.run(measured())
+
+
+@frozen
+class LoanDueOccurred(DomainEvent):
+    """The event that is queued."""
+
+    loan: int
+
+
+@frozen
+class Desk:
+    """The runtime of the context that has the queue."""
+
+    events: Events
+
+
+def measure_queued(count: int) -> tuple[float, object]:
+    """Give the bytes of one event that waits in a volatile queue."""
+
+    async def measured() -> tuple[float, int]:
+        handled = 0
+        opened = anyio.Event()
+        desk = Context("desk", Desk)
+
+        @desk.after_commit(LoanDueOccurred, queue=EventQueue("due", durable=False, concurrency=1, capacity=count + 1))
+        def remind(event: LoanDueOccurred) -> Do[None, Never, Desk]:
+            nonlocal handled
+            yield from from_async(opened.wait)
+            handled += 1
+
+        app = App("desk", contexts=[desk.bind(lambda tx: Desk(tx.events), store=MemoryStore())])
+        async with app.running():
+            await app.run(enqueue(LoanDueOccurred(-1)))
+            await anyio.lowlevel.checkpoint()
+            gc.collect()
+            tracemalloc.start()
+            try:
+                before = tracemalloc.get_traced_memory()[0]
+                for loan in range(count):
+                    await app.run(enqueue(LoanDueOccurred(loan)))
+                gc.collect()
+                held = tracemalloc.get_traced_memory()[0] - before
+            finally:
+                tracemalloc.stop()
+            opened.set()
+            await app.settled()
+        return held / count, handled - 1
+
+    return asyncio.run(measured())
+
+
+def measure_kept(count: int) -> tuple[float, object]:
+    """Give the bytes of one such event in a list."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [LoanDueOccurred(loan) for loan in range(count)]
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    return held / count, len(kept)

@@ -145,6 +145,19 @@ MEMORY = (
         chapter="memory",
         rounds=3,
     ),
+    Workload(
+        name="queued-event",
+        claim="memory of one event that waits in a volatile queue, against the event in a list",
+        unit="bytes",
+        peer="a list of the events",
+        ours=Side("benchmarks._memory:measure_queued"),
+        theirs=Side("benchmarks._memory:measure_kept"),
+        target=Target(2048, "lower", of="ours", stretch=1024),
+        count=5_000,
+        expected=itself,
+        chapter="memory",
+        rounds=3,
+    ),
 )
 
 IMPORT = (

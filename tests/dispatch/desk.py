@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
 
-from effect_runtime import Context, DomainEvent, Principal
+from effect_runtime import Context, DomainEvent, Principal, emit
 from effect_runtime.dispatch import (
     NOTHING,
     Acknowledgement,
@@ -38,7 +38,7 @@ from effect_runtime.effect import Died, Eff, Failed, Raised, Succeeded
 from effect_runtime.errors import CommandNotDone, raise_faults
 from effect_runtime.events import declared_failures
 from effect_runtime.interpreter import Host, Interceptor, Interpreter
-from tests.dispatch.world import Bench, NotesReads, NotesRuntime
+from tests.dispatch.world import Bench, Keep, NotesReads, NotesRuntime, Writing
 from tests.outbox.stores.world import ManualTime
 
 MINUTE = timedelta(minutes=1)
@@ -204,3 +204,16 @@ async def open_desk(
         )
         bench.store.log.clear()
         yield Desk(bench, home, Dispatcher({"notes": home}), queues, time)
+
+
+def filer(notes: Notes):  # type: ignore[no-untyped-def]  # the command's type is long and says nothing here
+    """Register a command that keeps a note and tells of it."""
+
+    @notes.command(access="public")
+    def file(command: Keep) -> Writing[int]:
+        rt = yield from notes.runtime
+        yield from rt.notes.put(command.key, command.value)
+        yield from emit(FiledOccurred(command.key, command.value))
+        return command.value
+
+    return file

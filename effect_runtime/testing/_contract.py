@@ -1,4 +1,4 @@
-"""What contracts allow to go wrong, and what a world must declare: anything else would be a false alarm, or prove nothing.
+"""What contracts allow to go wrong, and what a world must declare: all else would be a false alarm, or prove nothing.
 
 Read once, before the first run. Knows descriptions; nothing that runs.
 """

@@ -28,9 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the two options."""
     group = parser.getgroup("simulate", "effect_runtime simulations")
     group.addoption(_BUDGET, type=float, metavar="SECONDS", help="how long each search goes on")
-    group.addoption(
-        _REPLAY, metavar="BLOB", help="repeat one run instead of searching"
-    )
+    group.addoption(_REPLAY, metavar="BLOB", help="repeat one run instead of searching")
 
 
 @final

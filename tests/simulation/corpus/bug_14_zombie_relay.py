@@ -59,7 +59,7 @@ def _case(*, planted: bool) -> Case:
     @room.command(access="public")
     def send(cmd: Send) -> Doing[None]:
         rt = yield from room.runtime
-        yield from rt.outside.tell(cmd.item, fence=None if planted else cmd.token)
+        yield from rt.outside.tell(f"{cmd.token} {cmd.item}", fence=None if planted else cmd.token)
         yield from rt.records.drop("waiting", cmd.item)
 
     @do
@@ -69,6 +69,7 @@ def _case(*, planted: bool) -> Case:
             yield from send(Send(item, token))
 
     def nothing_goes_back(view: View) -> bool:
+        # Items may come again under a newer lease, in their order; never under an older one after that.
         return board.told == sorted(board.told)
 
     return Case(

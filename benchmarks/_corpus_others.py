@@ -27,10 +27,10 @@ from tests.simulation.corpus.case import Case
 from tests.simulation.corpus.office import TABLES
 from tests.simulation.running import simulation_of
 
-_TRIES: Final = 5
+_TRIES: Final = 3
 """Runs for each seed: tests with random sleeps are repeated a few times, not a thousand."""
 
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 1.0
 _EXAMPLES: Final = 25
 
 

@@ -153,9 +153,9 @@ class Search:
             yield from self._drawn()
 
     def enumerate(self) -> Iterator[Failing]:
-        """Yield runs that fail among those that are tried without a gap, and nothing that is drawn."""
+        """Yield runs that fail among those with as many deviations as were asked for; then stop."""
         yield from self._boring()
-        yield from self._enumerated(self._allowance)
+        yield from self._enumerated(self._allowance, few=0)
 
     def finish(self) -> None:
         """Raise if something that should have held once never did."""
@@ -193,11 +193,11 @@ class Search:
         self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode, bound=bound) for mode in self._modes}
         self._simulation = self._worlds["retry"]
 
-    def _enumerated(self, allowance: Allowance) -> Iterator[Failing]:
+    def _enumerated(self, allowance: Allowance, *, few: int = _FEW) -> Iterator[Failing]:
         """Try all plans with one deviation, crashes first; then two; and more as long as there are few of them."""
         level, size, seen = [self._root], 1, set[tuple[str, int]]()
         while level:
-            if size > self._deviations and sum(len(titles) - 1 for seed in level for _, titles in seed.tail) > _FEW:
+            if size > self._deviations and sum(len(titles) - 1 for seed in level for _, titles in seed.tail) > few:
                 return
             grown: list[_Seed] = []
             for seed, site, index, title in self._larger(level):

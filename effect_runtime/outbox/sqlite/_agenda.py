@@ -42,8 +42,8 @@ _ENVELOPE: Final = 1 + len(ATTRIBUTES.split(","))
 # in the statement: an item before it in the same ledger counts.
 _ADD: Final = (
     f"INSERT INTO er_agenda(id, {ATTRIBUTES}, reaction, not_before, lane, since, token, due)"
-    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " CASE WHEN EXISTS (SELECT 1 FROM er_agenda WHERE reaction = ?15 AND lane = ?17) THEN NULL ELSE ?20 END"
+    f" SELECT {', '.join('?' * 19)},"
+    " CASE WHEN EXISTS (SELECT 1 FROM er_agenda WHERE reaction = ? AND lane = ?) THEN NULL ELSE ? END"
     " WHERE true ON CONFLICT (id) DO NOTHING"
 )
 DUE: Final = (
@@ -93,6 +93,9 @@ def _values(row: AgendaRow) -> tuple[Value, ...]:
         row.lane,
         micros(row.since),
         row.token,
+        # Asked a second time: is there another of its lane? A number in the SQL would do, and is deprecated by Python.
+        row.item.reaction,
+        row.lane,
         maybe_micros(row.due),
     )
 

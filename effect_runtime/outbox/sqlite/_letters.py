@@ -85,8 +85,8 @@ def read_open(
     """Return the ids of open letters, oldest first; a letter `after` that is gone is behind nothing."""
     # By position and not by time: clocks may be set back, and nothing may be read twice or left out.
     rows = connection.execute(
-        "SELECT id FROM er_dead WHERE state = 'dead' AND at <= ?1 AND (?2 IS NULL OR destination = ?2) "
-        "AND position > coalesce((SELECT position FROM er_dead WHERE id = ?3), 0) ORDER BY position LIMIT ?4",
+        "SELECT id FROM er_dead WHERE state = 'dead' AND at <= ? AND destination = coalesce(?, destination) "
+        "AND position > coalesce((SELECT position FROM er_dead WHERE id = ?), 0) ORDER BY position LIMIT ?",
         (micros(before), destination, after, limit),
     ).fetchall()
     return tuple(row[0] for row in rows)

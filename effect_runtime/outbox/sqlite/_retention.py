@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -29,6 +29,12 @@ class _Walk:
     remove: str
     first: Place = (-1,)
     by_time: bool = True
+    names: tuple[str, ...] = ()
+
+    def asked(self, behind: Place, limit: int) -> Any:
+        """Return what `walk` is asked with; by name where it says one thing twice."""
+        values = (*(behind or self.first), limit)
+        return dict(zip(self.names, values, strict=True)) if self.names else values
 
 
 # A lane of its topic has not got past it, or was made for it alone; or an operator may want to replay it.
@@ -71,11 +77,12 @@ WALKS: Final[Mapping[Kept, _Walk]] = MappingProxyType(
         # versions have no time of closing: that of writing stands for it.
         Kept.LETTERS: _Walk(
             walk="SELECT coalesce(closed, at), coalesce(closed, at), position FROM er_dead INDEXED BY er_dead_closed"
-            " WHERE state <> 'dead' AND coalesce(closed, at) >= ?1 AND (coalesce(closed, at), position) > (?1, ?2)"
-            " ORDER BY coalesce(closed, at), position LIMIT ?3",
+            " WHERE state <> 'dead' AND coalesce(closed, at) >= :time"
+            " AND (coalesce(closed, at), position) > (:time, :place) ORDER BY coalesce(closed, at), position LIMIT :limit",
             remove="DELETE FROM er_dead WHERE coalesce(closed, at) = ? AND position = ? AND state <> 'dead'"
             " AND coalesce(closed, at) < ? RETURNING 1",
             first=(-(2**63), -1),
+            names=("time", "place", "limit"),
         ),
         Kept.AUDIT: _Walk(
             walk="SELECT at, position FROM er_audit WHERE position > ? ORDER BY position LIMIT ?",
@@ -96,7 +103,7 @@ class Found:
 def look(connection: sqlite3.Connection, kept: Kept, before: datetime, *, limit: int, behind: Place) -> Found:
     """Look at the next rows of one kind and find the old ones."""
     walk, cutoff = WALKS[kept], micros(before)
-    rows = connection.execute(walk.walk, (*(behind or walk.first), limit)).fetchall()
+    rows = connection.execute(walk.walk, walk.asked(behind, limit)).fetchall()
     old = [tuple(place) for at, *place in rows if at < cutoff]
     # Where a clock was set back, something old may stand behind what is young: it is found when that is old, too.
     ends = len(rows) < limit or (walk.by_time and not old)

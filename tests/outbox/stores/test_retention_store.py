@@ -277,7 +277,11 @@ async def test_nothing_is_written_when_there_is_nothing_to_remove(store: AnyStor
 
 async def test_walks_go_along_keys_that_are_there(sqlite: OpenSqlite) -> None:
     """RetentionStore 2: no step sorts or scans, and what is needed is found by search."""
-    plans = {kept: plan(sqlite._probe, walk.walk, *walk.first, 10) for kept, walk in _retention.WALKS.items()}
+    plans = {}
+    for kept, walk in _retention.WALKS.items():
+        asked = walk.asked(walk.first, 10)
+        named = isinstance(asked, dict)
+        plans[kept] = plan(sqlite._probe, walk.walk, **asked) if named else plan(sqlite._probe, walk.walk, *asked)
     assert plans == {
         Kept.EVENTS: ["SEARCH er_outbox USING INTEGER PRIMARY KEY (rowid>?)"],
         Kept.INBOX: ["SEARCH er_inbox USING PRIMARY KEY ((subscription,event)>(?,?))"],

@@ -101,9 +101,9 @@ async def test_rows_unpack_and_answer_by_name(sqlite: OpenSqlite) -> None:
         ]
 
 
-def plan(connection: sqlite3.Connection, statement: str, *names: object) -> list[str]:
+def plan(connection: sqlite3.Connection, statement: str, *values: Any, **named: Any) -> list[str]:
     """Return how SQLite means to run a statement: a line for each search, scan and sort."""
-    lines = connection.execute(f"EXPLAIN QUERY PLAN {statement}", names).fetchall()
+    lines = connection.execute(f"EXPLAIN QUERY PLAN {statement}", named or values).fetchall()
     return [line[3].replace("COVERING ", "") for line in lines]
 
 

@@ -78,7 +78,8 @@ WALKS: Final[Mapping[Kept, _Walk]] = MappingProxyType(
         Kept.LETTERS: _Walk(
             walk="SELECT coalesce(closed, at), coalesce(closed, at), position FROM er_dead INDEXED BY er_dead_closed"
             " WHERE state <> 'dead' AND coalesce(closed, at) >= :time"
-            " AND (coalesce(closed, at), position) > (:time, :place) ORDER BY coalesce(closed, at), position LIMIT :limit",
+            " AND (coalesce(closed, at), position) > (:time, :place)"
+            " ORDER BY coalesce(closed, at), position LIMIT :limit",
             remove="DELETE FROM er_dead WHERE coalesce(closed, at) = ? AND position = ? AND state <> 'dead'"
             " AND coalesce(closed, at) < ? RETURNING 1",
             first=(-(2**63), -1),

@@ -30,6 +30,7 @@ from effect_runtime.integration._leaves import (
     literal_leaf,
     no,
 )
+from effect_runtime.integration._secrets import Secrets
 from effect_runtime.integration._shape import (
     ARRAYS,
     TABLES,
@@ -49,6 +50,9 @@ _TAKEN: Final = frozenset({"cl", "converter"})
 """What the code generators call their own parameters: no field may be passed to them under these names."""
 
 # Detailed, so that reading goes on after the first fault and tells of each with its field.
+_MISSING: Final = "is missing"
+_MARKED: Final = Secrets()
+"""What is secret by its annotation. What an application lists besides is its own affair, and not known here."""
 _converter: Final = Converter(detailed_validation=True)
 
 
@@ -144,6 +148,7 @@ def record_reader(cls: type) -> Leaf:
     """Make the function that turns an object into an attrs instance."""
     readers = {name: reader(kind) for name, kind in hints(cls).items()}
     generated = _generated_reader(cls, readers)
+    secret = frozenset(name for name, kind in hints(cls).items() if _MARKED.mentions(kind))
 
     def read(value: Any) -> Any:
         # A dynamic door may be handed the value itself.
@@ -154,9 +159,15 @@ def record_reader(cls: type) -> Leaf:
         try:
             return generated(value)
         except ClassValidationError as error:
-            raise Unfit(*_read_errors(cls, readers, value, error)) from error
+            errors = _read_errors(cls, readers, value, error)
+            raise Unfit(*(each.without_reason() if _tells(each, secret) else each for each in errors)) from error
 
     return read
+
+
+def _tells(error: FieldError, secret: frozenset[str]) -> bool:
+    """Tell whether an error may quote a secret: validators do, and whoever refuses the whole may quote any field."""
+    return bool(secret) and error.problem != _MISSING and (not error.field or error.first in secret)
 
 
 def _made(
@@ -265,7 +276,7 @@ def _read_errors(
 
 
 def _unread(name: str, reason: Exception) -> FieldError:
-    return FieldError(name, "is missing" if isinstance(reason, KeyError) else sentence(reason))
+    return FieldError(name, _MISSING if isinstance(reason, KeyError) else sentence(reason))
 
 
 def _validation_errors(cls: type, values: Mapping[str, Any]) -> Iterator[FieldError]:

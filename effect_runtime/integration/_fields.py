@@ -5,6 +5,7 @@ Knows no type and no JSON: codecs raise `Unfit`, and whoever owns a field puts i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import final
 
@@ -18,6 +19,15 @@ class FieldError:
 
     field: str
     problem: str
+
+    @property
+    def first(self) -> str:
+        """Return the field of the message that the path begins with."""
+        return re.split(r"[.\[]", self.field, maxsplit=1)[0]
+
+    def without_reason(self) -> FieldError:
+        """Return this error of a secret field: what is wrong with a value would tell of it."""
+        return FieldError(self.field, "is refused; it holds a secret, so the reason is not shown")
 
 
 @final

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from effect_runtime.integration import (
     COVER,
+    FieldError,
+    FieldErrors,
     Redacted,
     Secrets,
     encode_value,
     shown_value,
+    structure_all,
     structure_value,
     uncovered,
 )
@@ -152,3 +155,23 @@ SHOWN = [
 def test_a_value_is_shown_without_its_secrets(value: object, kind: Any, text: str) -> None:
     """And without asking objects that we do not know to spell themselves."""
     assert shown_value(value, kind, SECRETS) == text
+
+
+@frozen
+class Account:
+    """A message with a secret that its validator would quote."""
+
+    name: str = field(validator=matches_re(r"[a-z]+"))
+    key: Redacted[str] = field(validator=matches_re(r"[a-z]+"))
+    others: tuple[Redacted[int], ...] = ()
+
+
+def test_what_is_wrong_with_a_secret_is_told_without_its_value() -> None:
+    """Errors of fields end in letters, logs and answers, so only sound types may speak of what they were given."""
+    refused = structure_all(Account, {"name": "A-1", "key": "S3CRET", "others": [1, "S3CRET"]})
+    assert isinstance(refused, FieldErrors)
+    hidden = "is refused; it holds a secret, so the reason is not shown"
+    told = {error.field: error.problem for error in refused.fields}
+    assert told == {"name": told["name"], "key": hidden, "others[1]": hidden}
+    assert "A-1" in told["name"]
+    assert structure_all(Account, {"name": "a"}) == FieldErrors((FieldError("key", "is missing"),))

@@ -161,6 +161,8 @@ class Writer:
     def _opens(self) -> bool:
         """Begin a transaction; False while another process writes."""
         try:
+            # One that could not be undone must never become part of the next: its units were told that it is lost.
+            self._roll_back()
             self._host.blocking.run(self.connection.execute, "BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if not is_busy(error):
@@ -244,8 +246,9 @@ class Writer:
                 raise sqlite3.OperationalError("its file was deleted or replaced while it was open")
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+            # Whatever the ROLLBACK says, the batch must be told now; the next unit undoes what is still there.
+            with suppress(sqlite3.Error):
+                self._roll_back()
             return error
         finally:
             self._took = monotonic() - started
@@ -281,10 +284,13 @@ class Writer:
 
     def undo(self, batch: Batch, error: BaseException | None) -> None:
         """Undo a whole batch: it has one unit only, or one that could not be undone alone because of `error`."""
-        if self.connection.in_transaction:
-            with suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):
+            self._roll_back()
         self.lose(batch, error)
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     async def verdict(self, batch: Batch) -> None:
         """Return when a batch is durable; raise when it is not, or when nobody can tell in time."""

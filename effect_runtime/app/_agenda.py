@@ -63,7 +63,7 @@ class AllAgendas:
 
         A time without timezone is `errors.NaiveDue`.
         """
-        if due.tzinfo is None:
+        if due.utcoffset() is None:
             raise NaiveDue(due)
         for each in self._agendas:
             async with each.store.unit() as unit:

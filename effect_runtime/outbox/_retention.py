@@ -6,13 +6,14 @@ Says when something is old; the store says what is still needed and keeps that, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from attrs import asdict, evolve, field, frozen, validators
 
 from effect_runtime.outbox._ports import Kept
 
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 _not_negative: Final = validators.ge(timedelta(0))
 _not_negative_or_never: Final = validators.optional(_not_negative)
 
@@ -52,7 +53,8 @@ class Retention:
         for kept in Kept:
             # A kind is named like its duration, so a new kind without one fails here instead of being kept for ever.
             duration: timedelta | None = getattr(self, kept.value)
-            if duration is not None:
+            # Longer than the calendar goes back is for ever, too.
+            if duration is not None and duration <= now - _BEGINNING:
                 yield kept, now - duration
 
 

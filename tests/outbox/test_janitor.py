@@ -50,6 +50,8 @@ def test_every_kind_has_its_own_duration_and_none_is_for_ever() -> None:
         Kept.AUDIT: START - DAY,
     }
     assert dict(Retention.for_ever().cutoffs(START)) == {}
+    longest = timedelta.max
+    assert dict(Retention(events=longest, inbox=longest, answers=longest, letters=longest).cutoffs(START)) == {}
 
 
 @pytest.mark.parametrize("wrong", [{"events": -HOUR}, {"every": timedelta(0)}, {"batch": 0}, {"pause": -HOUR}])

@@ -1,7 +1,7 @@
 """asyncio's loop interface over the sequencer, for one life of one process.
 
-Dead, it takes nothing more, and what it has is skipped: a crash needs no cooperation. Its tasks are held until the
-checks are over and are then closed from the inside, the youngest first.
+Dead, it takes nothing more, and what it has is skipped: a crash needs no cooperation. Paused, it keeps what would run
+until it wakes. Its tasks are held until the checks are over and are then closed from the inside, the youngest first.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Incarnation:
     def __init__(self, sequencer: Sequencer, process: str) -> None:
         self.process = process
         self.is_dead = False
+        self.is_still = False
+        self._aside: list[Handle] = []
         self._sequencer = sequencer
         self._tasks: dict[Task[Any], Context] = {}
         self._roles: dict[str, int] = {}
@@ -128,11 +130,34 @@ class Incarnation:
             raise AttributeError(name)
         raise LeftSimulation(f"the event loop's {name}")
 
+    # Standing still.
+
+    def put_aside(self, handle: Handle) -> None:
+        """Keep a handle until it wakes; drop it when it is dead."""
+        if not self.is_dead:
+            self._aside.append(handle)
+
+    def pause(self) -> None:
+        """Run nothing, from the next handle on; timers that come due are put aside with the rest."""
+        self.is_still = True
+
+    def wake(self) -> None:
+        """Go on with everything that was put aside, in its order."""
+        if not self.is_dead:
+            self.is_still = False
+            self._sequencer.ready.extend(self._aside)
+            self._aside.clear()
+
+    def die(self) -> None:
+        """Take nothing more, and run nothing of what it has."""
+        self.is_dead = self.is_still = True
+        self._aside.clear()
+
     # The end.
 
     def dispose(self) -> None:
         """Close whatever still waits, silently. Call it when nobody looks at the run any more."""
-        self.is_dead = True
+        self.die()
         for task in reversed(self._tasks):
             if not task.done():
                 _close(self, task, self._tasks[task])

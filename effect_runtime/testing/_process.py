@@ -116,7 +116,7 @@ class Process:
         """Die at once, and begin another life soon; whoever asked for it never goes on."""
         life, ground = self.life, self._present
         assert ground is not None  # who asks to die lives
-        life.is_dead = True
+        life.die()
         ground.crash()
         self.sequencer.tell(self.name, MAIN, "CRASH")
         self._give_up()
@@ -126,6 +126,19 @@ class Process:
         heir = Incarnation(self.sequencer, self.name)
         heir.call_later(RESTART, self.boot, context=Context())
         await self.sequencer.give_way()
+
+    async def pause(self, duration: timedelta) -> None:
+        """Stand still with everything that it does, timers too; it wakes without knowing that time has passed."""
+        life = self.life
+        life.pause()
+        # Another life's timer: its own would be put aside with the rest.
+        Incarnation(self.sequencer, self.name).call_later(duration.total_seconds(), self._wake, life, context=Context())
+        await self.sequencer.give_way()
+
+    def _wake(self, life: Incarnation) -> None:
+        if not life.is_dead:
+            self.sequencer.tell(self.name, MAIN, "wakes")
+            life.wake()
 
     def _give_up(self) -> None:
         for visit in self.visits:

@@ -49,9 +49,13 @@ FIBER: Final[ContextVar[Fiber]] = ContextVar("effect_runtime.testing.fiber")
 
 
 class Life(Protocol):
-    """An event loop as the sequencer knows it. `is_dead`: its handles are skipped."""
+    """An event loop as the sequencer knows it. `is_still`: it is dead or paused, and nothing of it runs."""
 
-    is_dead: bool
+    is_still: bool
+
+    def put_aside(self, handle: Handle) -> None:
+        """Take what would run now, were it not still."""
+        ...
 
 
 @final
@@ -215,7 +219,10 @@ class Sequencer:
                     self.busiest = max(self.busiest, count)
                     count = 0
             self._retried = False
-            if handle.is_cancelled or handle.life.is_dead:
+            if handle.is_cancelled:
+                continue
+            if handle.life.is_still:
+                handle.life.put_aside(handle)
                 continue
             if handle.life is not running:
                 running = handle.life
@@ -238,7 +245,9 @@ class Sequencer:
         due, self.redeliveries = self.redeliveries, []
         self.current = None
         for handle in due:
-            if not handle.is_cancelled and not handle.life.is_dead:
+            if handle.life.is_still:
+                handle.life.put_aside(handle)
+            elif not handle.is_cancelled:
                 _set_running_loop(cast("Any", handle.life))
                 handle.context.run(handle.callback, *handle.args)
 
@@ -246,7 +255,9 @@ class Sequencer:
         timers = self.timers
         while timers and timers[0][0] <= horizon:
             at, _, handle = heapq.heappop(timers)
-            if not handle.is_cancelled and not handle.life.is_dead:
+            if handle.life.is_still:
+                handle.life.put_aside(handle)  # without letting time pass: nobody notices it now
+            elif not handle.is_cancelled:
                 # Never rounded: a timer that finds itself early would set itself again at this very instant.
                 self.now = max(self.now, at)
                 while timers and timers[0][0] <= self.now:  # whoever is due now could go first

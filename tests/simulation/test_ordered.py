@@ -102,7 +102,7 @@ def test_a_task_that_has_not_begun_leaves_no_coroutine_behind() -> None:
     async def spawns() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(inner)
-            life.is_dead = True
+            life.die()
             await anyio.sleep_forever()
 
     sequencer = Sequencer(Canonical())

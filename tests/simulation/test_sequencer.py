@@ -195,7 +195,7 @@ def test_what_a_dead_life_has_queued_is_skipped_and_its_finally_blocks_do_not_ru
 
     async def dies() -> None:
         try:
-            bench.life.is_dead = True
+            bench.life.die()
             await checkpoint()
             bench.said.append("never")
         finally:
@@ -217,3 +217,45 @@ def test_sites_are_numbered_by_process_fiber_and_operation() -> None:
     bench.drive()
     asked: Sequence[Site] = [site for site, _ in bench.sequencer.asked]
     assert asked == [_at("a", 1), _at("a", 2)]
+
+
+def test_a_paused_life_stands_still_with_its_timers_while_another_goes_on() -> None:
+    """It wakes where it stood, its fibers in their order, and what came due meanwhile comes due then."""
+    bench = Bench()
+    other = Incarnation(bench.sequencer, "q")
+    told = bench.said.append
+
+    async def pauses() -> None:
+        other.call_later(60.0, bench.life.wake, context=Context())
+        bench.life.pause()
+        await bench.sequencer.give_way()
+        told(f"pauser at {bench.sequencer.now:g}")
+
+    async def times_out() -> None:
+        with anyio.move_on_after(5):
+            await anyio.sleep(30)
+        told(f"timeout at {bench.sequencer.now:g}")
+
+    bench.start("sleeper", times_out())
+    bench.start("pauser", pauses())
+    for at in (10.0, 70.0):
+        other.call_later(at, told, f"other at {at:g}", context=Context())
+    assert bench.drive() == "done"
+    assert bench.said == ["other at 10", "pauser at 60", "timeout at 60"]
+
+
+def test_a_paused_life_that_dies_does_not_wake() -> None:
+    """What was put aside is gone with everything else."""
+    bench = Bench()
+    other = Incarnation(bench.sequencer, "q")
+
+    async def pauses() -> None:
+        other.call_later(1.0, bench.life.die, context=Context())
+        other.call_later(2.0, bench.life.wake, context=Context())
+        bench.life.pause()
+        await bench.sequencer.give_way()
+        bench.said.append("never")
+
+    bench.start("pauser", pauses())
+    assert bench.drive() == "quiet"
+    assert bench.said == []

@@ -78,7 +78,7 @@ from effect_runtime.errors._running import (
     UnhandledFailure,
     UnjoinedFailure,
 )
-from effect_runtime.errors._searching import BlobUnreadable, Counterexample, NeverReached
+from effect_runtime.errors._searching import BlobUnreadable, ClaimBroken, Counterexample, NeverReached
 from effect_runtime.errors._simulating import Diverged, LeftSimulation, NotSimulated, OpaqueValue, SitesVanished
 from effect_runtime.errors._source import SourceUnreadable
 from effect_runtime.errors._storing import (
@@ -121,6 +121,7 @@ __all__ = [
     "BadManifest",
     "BadPayload",
     "BlobUnreadable",
+    "ClaimBroken",
     "Code",
     "CommandIdWithoutCommand",
     "CommandNotDone",

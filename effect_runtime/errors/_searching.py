@@ -39,6 +39,25 @@ class Counterexample(EffectRuntimeError, AssertionError):
         return f"FAIL {self.claim}    {size}{proof}    replay: {self.blob}\n{lines}{hint}\n  {self.covered}"
 
 
+class ClaimBroken(EffectRuntimeError):
+    """Report a claim that cannot tell whether it holds: an error of the claim, not of what it is about.
+
+    Its cause is what the claim raised, with the traceback.
+    """
+
+    def __init__(self, claim: str, *, place: str, reason: str) -> None:
+        super().__init__(claim, place, reason)
+        self.claim = claim
+        self.place = place
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"the claim {self.claim!r} ({self.place}) cannot tell whether it holds: {self.reason}. "
+            f"Let it return True or False, or raise AssertionError with what it has seen."
+        )
+
+
 class NeverReached(EffectRuntimeError, AssertionError):
     """Report claims of `sometimes` that held in no run: whatever they stand for was never tested."""
 

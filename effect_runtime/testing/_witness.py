@@ -1,0 +1,184 @@
+"""What a run looks like from where the user stands: lines of the user's, what commits changed, who waits where.
+
+Somebody looks on at a run that is made again for a report; no other run pays for it. Looking changes nothing: it reads
+the stack of whoever tells a step, and what is committed. Knows how to look, nothing of how it is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, GeneratorType, TracebackType
+from typing import Any, Final, Protocol, TypeAlias, final
+
+import anyio
+from attrs import define, field, frozen
+
+from effect_runtime.testing._trace import Step
+
+Content: TypeAlias = Mapping[str, Sequence[Any]]
+"""The rows of a store, by their tables."""
+
+_LASTING: Final = frozenset({"Transaction.commit", "Lanes.settle", "CRASH", "restart"})
+"""Steps with which something can have become durable."""
+
+_EDGE: Final = 3
+"""Frames between a step and whoever tells it, which say nothing."""
+
+_OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
+_STANDARD: Final = (str(Path(asyncio.__file__).parents[1]), "<")
+
+
+class Lasting(Protocol):
+    """Something durable that can be looked at. What is not committed is not there."""
+
+    def content(self) -> dict[str, list[Any]]:
+        """Return its rows, by table."""
+        ...
+
+
+class Watched(Protocol):
+    """The trace of a run that goes on: `add` is how steps get there."""
+
+    steps: list[Step]
+    add: Callable[[Step], None]
+
+
+@frozen
+class Change:
+    """What a step did to a table: rows that went, and rows that came."""
+
+    table: str
+    gone: tuple[Any, ...]
+    come: tuple[Any, ...]
+
+
+@final
+@define(eq=False)
+class Witness:
+    """Look on at one run. `lines` has the user's line for steps by their number, `changes` what became durable there.
+
+    `waiting` has for each fiber that has not ended the lines on which it stands, the innermost last; `parties` how
+    each party ended up.
+    """
+
+    lines: dict[int, str] = field(factory=dict)
+    changes: dict[int, tuple[Change, ...]] = field(factory=dict)
+    waiting: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
+    parties: tuple[str, ...] = ()
+    _stores: Sequence[Lasting] = ()
+    _before: list[Content] = field(factory=list)
+
+    def attend(self, trace: Watched, stores: Sequence[Lasting]) -> None:
+        """Look on from now on."""
+        self._stores = stores
+        self._before = [store.content() for store in stores]
+        add = trace.add
+
+        def seen(step: Step) -> None:
+            number = len(trace.steps)
+            add(step)
+            line = _line(sys._getframe(_EDGE - 1))
+            if line is not None and step.process != "--":
+                self.lines[number] = line
+            if step.what in _LASTING and (changes := self._changed()):
+                self.changes[number] = changes
+
+        trace.add = seen
+
+    def depart(self, fibers: Iterable[tuple[str, str, Any]]) -> None:
+        """Look at who is left: fibers that have not ended, each with its coroutine."""
+        for process, fiber, coroutine in fibers:
+            lines = dict.fromkeys(line for frame in frames_of(coroutine) if (line := place_of(frame)) is not None)
+            if lines:
+                self.waiting.setdefault((process, fiber), tuple(lines))
+
+    def parties_end(self, parties: Sequence[object]) -> None:
+        """Look at how the parties ended up, those that can show it."""
+        shown = (repr(party) for party in parties)
+        self.parties = tuple(each for each in shown if " at 0x" not in each)
+
+    def _changed(self) -> tuple[Change, ...]:
+        """Say what has changed since somebody looked last."""
+        after = [store.content() for store in self._stores]
+        changes = tuple(
+            change for old, new in zip(self._before, after, strict=True) for change in _differences(old, new)
+        )
+        self._before = list(after)
+        return changes
+
+
+def frames_of(awaited: Any) -> Iterator[FrameType]:
+    """Yield the frames of a suspended coroutine, the outermost first."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            yield frame
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+
+
+def place_of(frame: FrameType) -> str | None:
+    """Return the line of the user's that a frame stands on: `file:line in function`; None for everybody else's."""
+    if frame.f_code.co_varnames[:1] == ("strand",):
+        # A run loop: the blocks of its program are on its own stack, not among the frames.
+        return _place_in(getattr(frame.f_locals["strand"], "stack", ()))
+    if not _is_users(frame.f_code.co_filename):
+        return None
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+
+
+def _place_in(stack: Sequence[object]) -> str | None:
+    """Return the line of the innermost block of the user's on the stack of a run loop."""
+    for entry in reversed(stack):
+        place, block = None, entry
+        while isinstance(block, GeneratorType):
+            frame = block.gi_frame
+            if frame is not None and _is_users(frame.f_code.co_filename):
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+            block = block.gi_yieldfrom
+        if place is not None:
+            return place
+    return None
+
+
+def line_raised(traceback: TracebackType | None) -> str | None:
+    """Return the user's line from which an error came, the innermost."""
+    found = None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if _is_users(code.co_filename):
+            found = f"{code.co_filename}:{traceback.tb_lineno} in {code.co_qualname}"
+        traceback = traceback.tb_next
+    return found
+
+
+def _is_users(file: str) -> bool:
+    return not file.startswith(_OURS) and (not file.startswith(_STANDARD) or "site-packages" in file)
+
+
+def _line(frame: FrameType | None) -> str | None:
+    """Return the innermost block of a program on the stack, or else the innermost function of the user's."""
+    plain = None
+    while frame is not None:
+        place = place_of(frame)
+        if place is not None and frame.f_code.co_varnames[:1] == ("strand",):
+            return place
+        if frame.f_code.co_name == "_drive":
+            return plain  # below stands whoever makes the run
+        plain = plain or place
+        frame = frame.f_back
+    return None
+
+
+def _differences(old: Content, new: Content) -> Iterator[Change]:
+    for table in dict.fromkeys((*old, *new)):
+        gone, come = list(old.get(table, ())), []
+        for row in new.get(table, ()):
+            if row in gone:
+                gone.remove(row)
+            else:
+                come.append(row)
+        if gone or come:
+            yield Change(table, tuple(gone), tuple(come))

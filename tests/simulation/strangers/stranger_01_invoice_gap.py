@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import frozen
 
-from effect_runtime import Refused, do
+from effect_runtime import Eff, Refused, do
 from effect_runtime.testing import Client, Faults, Simulation, View
 from tests.simulation.strangers.premises import Doing, Program, Stranger, app_of, desk_of, facts_of
 
@@ -45,9 +47,11 @@ def _world(planted: bool) -> Simulation:
         yield from rt.facts.put("invoice", cmd.customer, number)
 
     @do
-    def bill(customer: str) -> Program[None, Refused]:
-        number = (yield from draw(Draw())) if planted else None
-        yield from issue(Issue(customer, number))
+    def draw_and_issue(customer: str) -> Program[None, Refused]:
+        yield from issue(Issue(customer, (yield from draw(Draw()))))
+
+    def bill(customer: str) -> Eff[None, Refused, Any]:
+        return draw_and_issue(customer) if planted else issue(Issue(customer, None))
 
     return Simulation(
         app_of(billing),

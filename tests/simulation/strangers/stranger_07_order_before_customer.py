@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from effect_runtime import Topic, integration_event, publish
+from effect_runtime import Topic, guard, integration_event, publish
 from effect_runtime.testing import Client, Faults, Simulation, View
 from tests.simulation.strangers.premises import Doing, Stranger, app_of, desk_of, facts_of
 
@@ -49,6 +49,11 @@ class Order:
     customer: str
 
 
+@frozen
+class Unknown:
+    """Nobody has registered under that name."""
+
+
 def every_parcel_has_an_address(view: View) -> bool:
     """What was ordered can be delivered."""
     parcels = facts_of(view, "post", "parcel")
@@ -60,11 +65,14 @@ def _world(planted: bool) -> Simulation:
 
     @shop.command(access="public")
     def register(cmd: Register) -> Doing[None]:
+        rt = yield from shop.runtime
+        yield from rt.facts.put("customer", cmd.customer, 1)
         yield from publish(Registered(cmd.customer, cmd.address))
 
     @shop.command(access="public")
-    def order(cmd: Order) -> Doing[None]:
+    def order(cmd: Order) -> Doing[None, Unknown]:
         rt = yield from shop.runtime
+        yield from guard((yield from rt.facts.get("customer", cmd.customer)) > 0, Unknown())
         yield from rt.facts.put("order", cmd.order, 1)
         yield from publish(Ordered(cmd.order, cmd.customer))
 

@@ -6,6 +6,7 @@ A `Simulation` runs an application again and again; a `Chooser` decides what hap
 from __future__ import annotations
 
 from effect_runtime.testing._broker import Delivery
+from effect_runtime.testing._claims import View
 from effect_runtime.testing._coverage import Complete, Covered, Tally
 from effect_runtime.testing._deviating import Deviations
 from effect_runtime.testing._explore import explore, replay, simulate
@@ -17,7 +18,7 @@ from effect_runtime.testing._simulated import Simulated, simulated
 from effect_runtime.testing._simulation import Party, Simulation
 from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
 from effect_runtime.testing._trace import Step, Trace
-from effect_runtime.testing._world import Hears, Run, View
+from effect_runtime.testing._world import Hears, Run
 
 __all__ = [
     "Alternative",

@@ -97,6 +97,11 @@ class Incarnation:
         """Return its tasks that have not ended, in the order of their beginning."""
         return tuple(task for task in self._tasks if not task.done())
 
+    @property
+    def unended(self) -> tuple[tuple[Task[Any], Context], ...]:
+        """Return its tasks that have not ended, each with its context."""
+        return tuple((task, context) for task, context in self._tasks.items() if not task.done())
+
     # What asyncio asks of a loop.
 
     def get_debug(self) -> bool:

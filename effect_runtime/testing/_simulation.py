@@ -22,6 +22,7 @@ from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
 from effect_runtime.integration import Transport
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing._broker import PROMISED
+from effect_runtime.testing._claims import Claim, name_of
 from effect_runtime.testing._contract import check_faults, check_world
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
@@ -32,7 +33,8 @@ from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation
-from effect_runtime.testing._world import Claim, Durable, Hears, Movable, Run, Setting, World
+from effect_runtime.testing._witness import Witness
+from effect_runtime.testing._world import Durable, Hears, Movable, Run, Setting, World
 from effect_runtime.transports import InProcess
 
 _QUIET: Final = timedelta(minutes=5)
@@ -113,13 +115,16 @@ class Simulation:
         self._is_shut_in = False
         self._templates = self._prepared()
 
-    def run(self, chooser: Chooser, *, order: Order = "run to block") -> Run:
-        """Run once; the same answers of a chooser give the same trace."""
+    def run(self, chooser: Chooser, *, order: Order = "run to block", witness: Witness | None = None) -> Run:
+        """Run once; the same answers of a chooser give the same trace. A `witness` looks on, for a report."""
         with self.shut_in():
             for party in self._parties:
                 party.reset()
             self._restore()
-            return _once(self._setting, chooser, self._durable, order=order)
+            run = _once(self._setting, chooser, self._durable, order=order, witness=witness)
+            if witness is not None:
+                witness.parties_end(self._parties)
+            return run
 
     def replay(self, plan: Plan, *, order: Order = "run to block") -> Run:
         """Run as a plan says; raises `errors.SitesVanished` when the world has changed since it was made."""
@@ -148,7 +153,7 @@ class Simulation:
     @property
     def sometimes(self) -> tuple[str, ...]:
         """Return the names of what should hold once."""
-        return tuple(claim.__name__ for claim in self._setting.sometimes)
+        return tuple(name_of(claim) for claim in self._setting.sometimes)
 
     @property
     def on_crash(self) -> OnCrash:
@@ -232,10 +237,22 @@ class Simulation:
             self._give()
 
 
-def _once(setting: Setting, chooser: Chooser, durable: Mapping[int, Durable], *, order: Order) -> Run:
+def _once(
+    setting: Setting,
+    chooser: Chooser,
+    durable: Mapping[int, Durable],
+    *,
+    order: Order,
+    witness: Witness | None = None,
+) -> Run:
     world = World(setting, chooser, durable, order=order)
+    if witness is not None:
+        witness.attend(world.sequencer.trace, list(durable.values()))
     try:
-        return world.run()
+        run = world.run()
+        if witness is not None:
+            witness.depart(world.fibers)
+        return run
     finally:
         world.dispose()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from types import FrameType, GeneratorType, TracebackType
 from typing import Any, Final, Protocol, TypeAlias, final
@@ -16,6 +17,7 @@ from typing import Any, Final, Protocol, TypeAlias, final
 import anyio
 from attrs import define, field, frozen
 
+from effect_runtime.effect import Call, Operation
 from effect_runtime.testing._trace import Step
 
 Content: TypeAlias = Mapping[str, Sequence[Any]]
@@ -24,8 +26,11 @@ Content: TypeAlias = Mapping[str, Sequence[Any]]
 _LASTING: Final = frozenset({"Transaction.commit", "Lanes.settle", "CRASH", "restart"})
 """Steps with which something can have become durable."""
 
-_EDGE: Final = 3
-"""Frames between a step and whoever tells it, which say nothing."""
+_EDGE: Final = 2
+"""Frames between a look and the boundary that tells a step, which say nothing."""
+
+_NEAR: Final = 3
+"""Frames next to those: an operation among them is what the step is about."""
 
 _OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
 _STANDARD: Final = (str(Path(asyncio.__file__).parents[1]), "<")
@@ -47,6 +52,18 @@ class Watched(Protocol):
 
 
 @frozen
+class Sight:
+    """What stands behind a step: the user's line, the kind of the operation if it is one, and in which message.
+
+    `message` is the innermost command or query around the step, with the line of its handler.
+    """
+
+    line: str | None
+    kind: str | None
+    message: tuple[str, str] | None
+
+
+@frozen
 class Change:
     """What a step did to a table: rows that went, and rows that came."""
 
@@ -58,13 +75,13 @@ class Change:
 @final
 @define(eq=False)
 class Witness:
-    """Look on at one run. `lines` has the user's line for steps by their number, `changes` what became durable there.
+    """Look on at one run. `sights` has what stands behind each step, by number, `changes` what became durable there.
 
     `waiting` has for each fiber that has not ended the lines on which it stands, the innermost last; `parties` how
     each party ended up.
     """
 
-    lines: dict[int, str] = field(factory=dict)
+    sights: dict[int, Sight] = field(factory=dict)
     changes: dict[int, tuple[Change, ...]] = field(factory=dict)
     waiting: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
     parties: tuple[str, ...] = ()
@@ -80,9 +97,8 @@ class Witness:
         def seen(step: Step) -> None:
             number = len(trace.steps)
             add(step)
-            line = _line(sys._getframe(_EDGE - 1))
-            if line is not None and step.process != "--":
-                self.lines[number] = line
+            if step.process != "--":
+                self.sights[number] = _sight(sys._getframe(_EDGE))
             if step.what in _LASTING and (changes := self._changed()):
                 self.changes[number] = changes
 
@@ -158,18 +174,29 @@ def _is_users(file: str) -> bool:
     return not file.startswith(_OURS) and (not file.startswith(_STANDARD) or "site-packages" in file)
 
 
-def _line(frame: FrameType | None) -> str | None:
-    """Return the innermost block of a program on the stack, or else the innermost function of the user's."""
-    plain = None
-    while frame is not None:
-        place = place_of(frame)
-        if place is not None and frame.f_code.co_varnames[:1] == ("strand",):
-            return place
-        if frame.f_code.co_name == "_drive":
-            return plain  # below stands whoever makes the run
-        plain = plain or place
+def _sight(frame: FrameType | None) -> Sight:
+    """Read the stack of whoever tells a step, from the innermost frame."""
+    block = plain = kind = message = None
+    for near, found in zip(chain([True] * _NEAR, repeat(False)), _stack(frame), strict=False):
+        first = found.f_code.co_varnames[:1]
+        place = place_of(found)
+        if first == ("strand",):
+            block = block or place
+        else:
+            plain = plain or place
+        operation = found.f_locals["operation"] if first == ("operation",) else None
+        if isinstance(operation, Operation):
+            kind = operation.method.kind if near else kind
+            if isinstance(operation, Call) and not near and message is None:
+                message = operation.title, str(getattr(operation.handler, "place", ""))
+    return Sight(block or plain, kind, message)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield the frames of a run, the innermost first; below them stands whoever makes the run."""
+    while frame is not None and frame.f_code.co_name != "_drive":
+        yield frame
         frame = frame.f_back
-    return None
 
 
 def _differences(old: Content, new: Content) -> Iterator[Change]:

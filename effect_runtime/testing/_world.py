@@ -6,7 +6,7 @@ Built for one run and disposed of after it. What outlives it, disks and parties,
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias, final, runtime_checkable
@@ -23,6 +23,7 @@ from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import Medium
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._broker import Broker, BrokerWire, Delivery
+from effect_runtime.testing._claims import Claim, Claims
 from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._guarded import GuardedStore
@@ -31,7 +32,7 @@ from effect_runtime.testing._host import virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._linear import Linearizable
 from effect_runtime.testing._process import Client, Ground, OnCrash, Process, Visit
-from effect_runtime.testing._sequencer import Ending, Order, Sequencer
+from effect_runtime.testing._sequencer import FIBER, Ending, Order, Sequencer
 from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
 from effect_runtime.testing._trace import Trace
 from effect_runtime.transports import InProcess
@@ -61,14 +62,6 @@ class Hears:
         return Context(self.context, object).subscribe(self.topic, id=self.id, start="earliest")
 
 
-class View(Protocol):
-    """What may be looked at between two steps: what is committed, and nothing else."""
-
-    def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on the SQLite store of one context."""
-        ...
-
-
 @runtime_checkable
 class Movable(Protocol):
     """A store that can be kept elsewhere than where its name says: an SQLite store, or one around it."""
@@ -81,10 +74,6 @@ class Movable(Protocol):
     def on(self, medium: Medium) -> Store[Any, Any]:
         """Return the same store kept on another medium."""
         ...
-
-
-Claim: TypeAlias = Callable[[View], bool]
-"""Something that must hold. The function's name is the claim."""
 
 
 @frozen(kw_only=True)
@@ -119,8 +108,8 @@ class Run:
     `broken` names the claims that did not hold, `failure` the first that went wrong, and in which way; `troubles` is
     what nobody caught. `ending` tells whether the clients came to an end: "quiet" is a deadlock, "restless" a
     livelock; `busiest` is how much happened at one instant. `exits` has each client's programs; None is one that was
-    given up. `reached` names the claims of `sometimes` that held; `unexplained` has the messages for which no order
-    accounts.
+    given up. `said` has what each broken claim said, or looked at; `reached` names the claims of `sometimes` that held;
+    `unexplained` has the messages for which no order accounts.
     """
 
     plan: Plan
@@ -135,6 +124,7 @@ class Run:
     crashes: int
     busiest: int
     reached: tuple[str, ...] = ()
+    said: Mapping[str, tuple[str, ...]] = {}
     unexplained: Sequence[Spoken] = ()
 
     @property
@@ -155,8 +145,7 @@ class World:
         self._broker = Broker()
         self._healed = False
         self._boundaries: list[Boundaries] = []
-        self._broken: dict[str, str] = {}
-        self._reached: dict[str, None] = {}
+        self._claims = Claims()
         self._history = History() if setting.linearizable is not None else None
         self._hosts: dict[str, Host] = {}
         self._ways = {binding.name: durable[id(binding.store)] for binding in setting.bindings}
@@ -197,6 +186,8 @@ class World:
         self.watch()
         self._look("at_end", self._setting.at_end)
         self._look("eventually", self._setting.eventually)
+        if self._claims.trouble is not None:
+            raise self._claims.trouble
         unexplained = self._unexplained()
         return Run(
             plan=sequencer.plan,
@@ -205,27 +196,24 @@ class World:
             trace=sequencer.trace,
             ending=ending,
             exits={visit.client.name: visit.exits for process in self.processes for visit in process.visits},
-            broken=tuple(self._broken),
+            broken=tuple(self._claims.broken),
             failure=self._failure(ending),
             troubles=tuple(sequencer.troubles),
             crashes=sum(len(process.lives) - 1 for process in self.processes),
             busiest=sequencer.busiest,
-            reached=tuple(self._reached),
+            reached=tuple(self._claims.reached),
+            said=self._claims.said,
             unexplained=unexplained,
         )
 
     def watch(self) -> None:
         """Look at what must always hold, and at what should once."""
         self._look("always", self._setting.always)
-        for claim in self._setting.sometimes:
-            if claim.__name__ not in self._reached and claim(self):
-                self._reached[claim.__name__] = None
+        self._claims.notice(self._setting.sometimes, self)
 
     def _look(self, kind: str, claims: Sequence[Claim]) -> None:
-        for claim in claims:
-            if claim.__name__ not in self._broken and not claim(self):
-                self._broken[claim.__name__] = f"{kind}({claim.__name__})"
-                self.sequencer.tell("--", "--", f"{claim.__name__} does not hold")
+        for name in self._claims.look(kind, claims, self):
+            self.sequencer.tell("--", "--", f"{name} does not hold")
 
     def _unexplained(self) -> Sequence[Spoken]:
         claim = self._setting.linearizable
@@ -233,18 +221,26 @@ class World:
             return ()
         unexplained = claim.unexplained(self._history.spoken)
         if unexplained:
-            self._broken[claim.title] = claim.title
+            self._claims.broken[claim.title] = claim.title
         return unexplained
 
     def _failure(self, ending: Ending) -> str | None:
         """Name what went wrong. What cannot end breaks claims about the end, too: that it cannot is the cause."""
-        unsafe = next((title for title in self._broken.values() if title.startswith("always")), None)
+        unsafe = next((title for title in self._claims.broken.values() if title.startswith("always")), None)
         if unsafe is None and ending != "done":
             return "deadlock" if ending == "quiet" else "livelock"
-        for title in (unsafe, *self._broken.values()):
+        for title in (unsafe, *self._claims.broken.values()):
             if title is not None:
                 return title
         return f"uncaught({type(self.sequencer.troubles[0]).__name__})" if self.sequencer.troubles else None
+
+    @property
+    def fibers(self) -> Iterator[tuple[str, str, Any]]:
+        """Yield who has not ended in the present lives: process, fiber, and the coroutine that stands somewhere."""
+        for process in self.processes:
+            for task, context in process.life.unended:
+                if FIBER in context:
+                    yield process.name, context[FIBER].name, task.get_coro()
 
     def dispose(self) -> None:
         """Close what still waits, of every life. What it says of its end is no part of the run."""

@@ -12,10 +12,11 @@ from effect_runtime.testing._deviating import Deviations
 from effect_runtime.testing._explore import explore, replay, simulate
 from effect_runtime.testing._faults import Fails, Faults
 from effect_runtime.testing._linear import Explains, Linearizable
+from effect_runtime.testing._party import Party
 from effect_runtime.testing._process import Client
 from effect_runtime.testing._replay import replayed
 from effect_runtime.testing._simulated import Simulated, simulated
-from effect_runtime.testing._simulation import Party, Simulation
+from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
 from effect_runtime.testing._trace import Step, Trace
 from effect_runtime.testing._world import Hears, Run

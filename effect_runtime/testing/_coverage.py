@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 from attrs import define, field, frozen
 
-from effect_runtime.testing._site import Alternative, Kind
+from effect_runtime.testing._site import Alternative, Kind, Site
 from effect_runtime.testing._world import Run
 
 Place: TypeAlias = tuple[str, str, str]
@@ -34,7 +34,8 @@ class Tally:
 class Covered:
     """What was tried without finding anything.
 
-    Every plan with up to `deviations` departures from the boring run was tried, `plans` in all; the rest was `drawn`.
+    Every plan with up to `deviations` departures from the boring run was tried, `plans` in all, or is one of those
+    `alike`: a crash in them leaves the same behind as one that was tried. The rest was `drawn`.
     `distinct` counts the different outcomes. `boundaries` has for each thing that may happen at how many places it was
     tried. `reached` names the claims of `sometimes` that held at least once.
     """
@@ -45,6 +46,7 @@ class Covered:
     distinct: int
     sites: int
     boundaries: Mapping[Alternative, Tally]
+    alike: int = 0
     reached: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -67,6 +69,7 @@ class Complete:
     distinct: int
     sites: int
     boundaries: Mapping[Alternative, Tally]
+    alike: int = 0
     reached: tuple[str, ...] = ()
     drawn: int = 0
 
@@ -75,10 +78,12 @@ class Complete:
 
 
 def _told(found: Covered | Complete) -> str:
+    alike = f", {found.alike:,} alike" if found.alike else ""
     drawn = f" and {found.drawn:,} drawn" if found.drawn else ""
     matrix = "; ".join(f"{title}: {tally} places" for title, tally in found.boundaries.items())
     reached = f"; reached: {', '.join(found.reached)}" if found.reached else ""
-    return f"{found.plans:,} plans{drawn}, {found.distinct:,} distinct outcomes, {found.sites} sites; {matrix}{reached}"
+    plans = f"{found.plans:,} plans{alike}{drawn}, {found.distinct:,} distinct outcomes"
+    return f"{plans}, {found.sites} sites; {matrix}{reached}"
 
 
 @define(eq=False)
@@ -88,11 +93,17 @@ class Coverage:
     plans: int = 0
     drawn: int = 0
     deviations: int = 0
+    alike: int = 0
     outcomes: set[str] = field(factory=set)
     reached: dict[str, None] = field(factory=dict)
     _offered: dict[Alternative, set[Place]] = field(factory=dict)
     _tried: dict[Alternative, set[Place]] = field(factory=dict)
     _known: set[tuple[Place, Kind]] = field(factory=set)
+
+    def count_alike(self, site: Site, title: Alternative) -> None:
+        """Count a crash that was not tried because it leaves the same behind as one that is."""
+        self.alike += 1
+        self._tried.setdefault(title, set()).add(site[:3])
 
     def add(self, run: Run, *, drawn: bool = False) -> bool:
         """Count a run; return whether its outcome is new."""
@@ -125,6 +136,7 @@ class Coverage:
         return Covered(
             deviations=self.deviations,
             plans=self.plans,
+            alike=self.alike,
             drawn=self.drawn,
             distinct=len(self.outcomes),
             sites=len(self._known),
@@ -137,6 +149,7 @@ class Coverage:
         """Return that everything was tried."""
         return Complete(
             plans=self.plans,
+            alike=self.alike,
             drawn=self.drawn,
             distinct=len(self.outcomes),
             sites=len(self._known),

@@ -7,7 +7,7 @@ was allowed is spent. What fails is made small and told; what does not is counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Final, TypeAlias, final
@@ -23,7 +23,7 @@ from effect_runtime.testing._deviating import Deviations, by_priority, sparse
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._report import counterexample
-from effect_runtime.testing._sequencer import Order
+from effect_runtime.testing._sequencer import Order, Rest
 from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site
 from effect_runtime.testing._world import Run
@@ -50,12 +50,21 @@ Tail: TypeAlias = Sequence[tuple[Site, Sequence[Alternative]]]
 
 @frozen
 class _Seed:
-    """A plan that was tried, and the sites that came up after its last deviation: what larger plans grow from."""
+    """A plan that was tried, and the sites that came up after its last deviation: what larger plans grow from.
+
+    `remains` says of places that can fail what a crash would leave behind.
+    """
 
     plan: Plan
     tail: Tail
+    remains: Mapping[Site, tuple[Rest | None, Rest | None]]
     mode: OnCrash
     has_crashed: bool
+
+    def left_by(self, site: Site, title: Alternative) -> Rest | None:
+        """Return what a crash at a site would leave; None for what is no crash, or nobody knows."""
+        before, after = self.remains.get(site, (None, None))
+        return {"crash before": before, "crash after": after}.get(title)
 
 
 def explore(
@@ -143,7 +152,7 @@ class Search:
         self._modes: tuple[OnCrash, ...] = ("retry", "abandon") if simulation.crashes else ("retry",)
         self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode) for mode in self._modes}
         self._order: Order = "run to block"
-        self._root = _Seed({}, (), "retry", False)
+        self._root = _Seed({}, (), {}, "retry", False)
 
     def climb(self) -> Iterator[Failing]:
         """Yield runs that fail; stop asking for more at any time."""
@@ -182,7 +191,7 @@ class Search:
             yield from self._failing(run, "retry")
             self._worlds["retry"].confirm(run)
             if order == "run to block":
-                self._root = _Seed({}, run.asked, "retry", False)
+                self._root = _Seed({}, run.asked, run.remains, "retry", False)
                 self._bind(run)
         self._order = "run to block"
 
@@ -202,14 +211,12 @@ class Search:
             grown: list[_Seed] = []
             for seed, site, index, title in self._larger(level):
                 is_crash = title.startswith("crash")
-                # Who has crashed once takes the next one alike; the first is tried with those who begin again and
-                # with those who give up, for each hides what the other shows.
-                for mode in self._modes if is_crash and not seed.has_crashed else (seed.mode,):
+                for mode in self._modes_of(seed, site, title) if is_crash else (seed.mode,):
                     if allowance.is_spent:
                         return
                     run = self._run(Planned({**seed.plan, site: index}), mode, allowance)
                     yield from self._failing(run, mode)
-                    found = _Seed(run.plan, _after(run, site), mode, seed.has_crashed or is_crash)
+                    found = _Seed(run.plan, _after(run, site), run.remains, mode, seed.has_crashed or is_crash)
                     mark = run.trace.outcome, hash((mode, tuple(each for each, _ in found.tail)))
                     if mark not in seen:  # a plan that comes to the same grows to the same
                         seen.add(mark)
@@ -217,6 +224,17 @@ class Search:
             self.coverage.deviations = size
             level, size = grown, size + 1
         self.is_complete = True
+
+    def _modes_of(self, seed: _Seed, site: Site, title: Alternative) -> tuple[OnCrash, ...]:
+        """Say what clients may do about a crash.
+
+        The first is tried with those who begin again and with those who give up, for each hides what the other shows;
+        who has crashed once takes the next one alike, and where nobody was inside there is nothing to choose.
+        """
+        left = seed.left_by(site, title)
+        if seed.has_crashed or (left is not None and not left.is_used):
+            return (seed.mode,)
+        return self._modes
 
     def _drawn(self) -> Iterator[Failing]:
         """Draw plans until the allowance is spent: one half sparse, one half by priorities of fibers."""
@@ -251,7 +269,12 @@ class Search:
             )
 
     def _larger(self, level: Sequence[_Seed]) -> list[tuple[_Seed, Site, int, Alternative]]:
-        """Return what each plan of a level can grow by: crashes first, and otherwise in any order."""
+        """Return what each plan of a level can grow by: crashes first, and otherwise in any order.
+
+        A process that dies forgets all that is not durable. So crashes that leave the same behind are one: any of them
+        is tried, and stands for the others.
+        """
+        met: set[Hashable] = set()
         grown = [
             (seed, site, index, title)
             for seed in level
@@ -262,7 +285,19 @@ class Search:
         self._random.shuffle(grown)
         if not level[0].plan:
             grown.sort(key=lambda each: not each[3].startswith("crash"))
-        return grown
+        return [each for each in grown if self._is_first(*each, met)]
+
+    def _is_first(self, seed: _Seed, site: Site, index: int, title: Alternative, met: set[Hashable]) -> bool:
+        """Tell whether nothing has come that is the same; what has is counted as tried."""
+        left = seed.left_by(site, title)
+        if left is None:
+            return True
+        crash = id(seed), site.process, left
+        if crash in met:
+            self.coverage.count_alike(site, title)
+            return False
+        met.add(crash)
+        return True
 
 
 def _after(run: Run, site: Site) -> Tail:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import heapq
 from asyncio import _get_running_loop, _set_running_loop
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextvars import Context, ContextVar
 from types import coroutine
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast, final
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, cast, final
 
 from anyio import CancelScope
 from attrs import define
@@ -33,6 +33,14 @@ Order: TypeAlias = Literal["run to block", "first come"]
 """Who goes on where nobody chooses: the same fiber until it waits; or whoever is ready first, at each boundary."""
 
 _STAY_OR_SWITCH: Final = ("stay", "switch")
+
+
+class Rest(NamedTuple):
+    """What a process that dies at some moment leaves behind, and whether a client's program dies with it."""
+
+    turns: int
+    durable: Hashable
+    is_used: bool
 
 
 @define(eq=False)
@@ -91,12 +99,14 @@ class Sequencer:
     """The queue of one run. `current` is the context whose handle is running: what it schedules for itself comes first.
 
     `bound` is how many handles may run at one instant of virtual time before the run counts as restless; `busiest` is
-    how many have in a run that comes to an end.
+    how many have in a run that comes to an end. `turns` counts what a process that dies leaves behind in others: who
+    else has run, time that has passed, what clients were told. `outlives` tells the state of what is durable.
     """
 
     __slots__ = (
         "_asked", "_bound", "_choose", "_count", "_is_fair", "_parks", "_retried", "_yields", "asked", "busiest",
-        "current", "now", "own", "parked", "plan", "ready", "redeliveries", "timers", "trace", "troubles", "unfinished",
+        "current", "now", "outlives", "own", "parked", "plan", "ready", "redeliveries", "remains", "timers", "trace",
+        "troubles", "turns", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -118,6 +128,9 @@ class Sequencer:
         self.plan: dict[Site, int] = {}
         self.unfinished = 0
         self.busiest = 0
+        self.turns = 0
+        self.outlives: Callable[[], Hashable] | None = None
+        self.remains: dict[Site, tuple[Rest | None, Rest | None]] = {}
         self._asked: dict[tuple[str, str, str, Kind], int] = {}
         self._count = 0
         self._parks = False
@@ -181,6 +194,10 @@ class Sequencer:
         else:
             self._asked[key] = self._asked.get(key, 0) + 1  # the number of a site must not depend on the others
 
+    def rest(self, *, is_used: bool) -> Rest | None:
+        """Return what would be left if the running process died now: where it is the same, two crashes are one."""
+        return None if self.outlives is None else Rest(self.turns, self.outlives(), is_used)
+
     def tell(self, process: str, fiber: str, what: str, *values: Any) -> None:
         """Add a step to the trace."""
         self.trace.add(Step(self.now, process, fiber, what, values))
@@ -226,6 +243,7 @@ class Sequencer:
                 continue
             if handle.life is not running:
                 running = handle.life
+                self.turns += 1
                 _set_running_loop(cast("Any", running))
             context = self.current = handle.context
             try:
@@ -260,6 +278,7 @@ class Sequencer:
             elif not handle.is_cancelled:
                 # Never rounded: a timer that finds itself early would set itself again at this very instant.
                 self.now = max(self.now, at)
+                self.turns += 1
                 while timers and timers[0][0] <= self.now:  # whoever is due now could go first
                     self.ready.append(heapq.heappop(timers)[2])
                 return handle

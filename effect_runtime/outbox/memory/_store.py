@@ -52,6 +52,11 @@ class MemoryStore:
         # A new one: whoever died holding the old one must not hand it on to the living.
         self._database.turn = Turn()
 
+    @property
+    def version(self) -> int:
+        """Return a number that is another one after each commit that changed something: for simulations."""
+        return self._database.journal.version
+
     def content(self) -> dict[str, list[Any]]:
         """Return the rows of every table of the user's, and the events that left or are to leave: for simulations."""
         return self._database.content()

@@ -6,14 +6,21 @@ Knows no context and no command.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+)
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from inspect import signature
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NewType, get_args, get_origin, get_type_hints
-from uuid import UUID
+from typing import Any, Final, Literal, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 from attrs import define, field, frozen
@@ -22,20 +29,29 @@ from hypothesis.errors import InvalidArgument, ResolutionFailed
 from hypothesis.strategies import SearchStrategy
 
 from effect_runtime.errors import NoStrategy, ValuesRefused
-from effect_runtime.integration import hints, is_typed_id, is_union, plain
+from effect_runtime.integration import is_union, plain
+from effect_runtime.testing.properties._annotations import fields_of, opened
 from effect_runtime.testing.properties._constraints import FREE, Constraints, constraints_of
+from effect_runtime.testing.properties._pools import FEW, drawn_once, is_id, is_judging, made_up
 from effect_runtime.testing.properties._scalars import SCALARS, sizes
-
-FEW: Final = 3
-"""How many ids a pool has: so few that commands meet."""
 
 PATIENCE: Final = 100
 """How many values a class may refuse in a row, before it ever took one."""
 
-_POOLED: Final = (str, int, UUID)
-_TABLES: Final = (dict, Mapping)
+_TABLES: Final = (dict, Mapping, MutableMapping)
 _ARRAYS: Final[Mapping[Any, Callable[[Any], Any]]] = MappingProxyType(
-    {list: list, set: set, frozenset: frozenset, Sequence: tuple, AbstractSet: frozenset, Iterable: tuple, tuple: tuple}
+    {
+        list: list,
+        set: set,
+        frozenset: frozenset,
+        tuple: tuple,
+        Sequence: tuple,
+        Iterable: tuple,
+        Collection: tuple,
+        AbstractSet: frozenset,
+        MutableSequence: list,
+        MutableSet: set,
+    }
 )
 
 Pooled = Callable[[Any, Sequence[Any]], SearchStrategy[Any]]
@@ -53,22 +69,29 @@ class Derivation:
     pools: Mapping[Any, Sequence[Any]] = field(factory=dict)
     overrides: Mapping[Any, SearchStrategy[Any]] = field(factory=dict)
     pooled: Pooled = _sampled
-    _known: dict[type, SearchStrategy[Any]] = field(factory=dict, init=False)
+    _known: dict[Any, SearchStrategy[Any]] = field(factory=dict, init=False)
+    _samples: dict[Any, list[Any]] = field(factory=dict, init=False)
 
-    def of(self, kind: Any, asked: Constraints = FREE, *, place: str = "") -> SearchStrategy[Any]:
-        """Return a strategy of the values of an annotation; raises `errors.NoStrategy`, which names `place`."""
-        chosen = self._chosen(kind)
-        if chosen is not None:
-            return chosen
+    def of(self, kind: Any, asked: Constraints = FREE, *, place: str = "", least: int = 0) -> SearchStrategy[Any]:
+        """Return a strategy of the values of an annotation, `least` different ones where it is an id.
+
+        Raises `errors.NoStrategy`, which names `place`.
+        """
+        for each in (kind, opened(kind)):
+            chosen = self._chosen(each)
+            if chosen is not None:
+                return chosen
+        kind = opened(kind)
         if asked.kinds and plain(kind) in (Any, object):
             return st.one_of([self.of(each, asked.inside(), place=place) for each in asked.kinds])
+        pooled = self._from_pool(kind, asked, place, max(FEW, least)) if is_id(kind) else None
+        if pooled is not None:
+            return pooled
         if isinstance(kind, NewType):
-            return self._named(kind, asked, place)
-        if get_origin(kind) is Annotated:
-            return self.of(get_args(kind)[0], asked, place=place)
+            return self.of(kind.__supertype__, asked, place=place or kind.__name__)
         return self._plain(plain(kind), asked, place or name_of(kind))
 
-    def record(self, cls: type, asked: Mapping[str, Constraints] = MappingProxyType({})) -> SearchStrategy[Any]:
+    def record(self, cls: Any, asked: Mapping[str, Constraints] = MappingProxyType({})) -> SearchStrategy[Any]:
         """Return a strategy of the instances of an attrs class; `asked` adds constraints to some fields.
 
         A class of one field, which would be an id inside another, is a record here.
@@ -82,36 +105,45 @@ class Derivation:
             self._known[cls] = made
         return self._known[cls]
 
-    def pool(self, kind: Any) -> Sequence[Any] | None:
-        """Return the pool of a type: the user's, or one of our own where the type is an id."""
-        if kind in self.pools:
-            return self.pools[kind]
-        if isinstance(kind, NewType):
-            return _made_up(kind, plain(kind), kind.__name__)
-        if is_typed_id(kind):
-            ((inner,), (only,)) = hints(kind).values(), attrs.fields(kind)
-            return None if only.validator or only.converter else _made_up(kind, plain(inner), kind.__name__)
-        return None
-
     def _chosen(self, kind: Any) -> SearchStrategy[Any] | None:
+        """Return what the user says of a type."""
         try:
             chosen = self.overrides.get(kind)
+            pool = self.pools.get(kind)
         except TypeError:  # an annotation with something in it that has no hash
             return None
-        if chosen is not None:
-            return chosen
-        pool = self.pool(kind)
-        return None if pool is None else self.pooled(kind, pool)
+        return self.pooled(kind, pool) if chosen is None and pool is not None else chosen
 
-    def _named(self, kind: NewType, asked: Constraints, place: str) -> SearchStrategy[Any]:
-        return self.of(kind.__supertype__, asked, place=place or kind.__name__)
+    def _from_pool(self, kind: Any, asked: Constraints, place: str, count: int) -> SearchStrategy[Any] | None:
+        """Draw ids that meet, of those that may stand in a field; None where none of ours may.
+
+        A class that judges its value, or a number with bounds, may be no id: it comes from outside the pool as well.
+        """
+        if asked.options is not None:
+            return None
+        beside: SearchStrategy[Any] | None = None
+        if is_judging(kind):
+            beside = self.record(kind)
+        elif asked.bounds:
+            beside = self.of(plain(kind), asked, place=place)
+        pool = [id for id in made_up(kind, count) if _stands(asked, id)]
+        if not pool and beside is not None and is_judging(kind):
+            if kind not in self._samples:
+                self._samples[kind] = drawn_once(beside)
+            pool = self._samples[kind]
+        if not pool:
+            return beside
+        pooled = self.pooled(kind, pool)
+        return pooled if beside is None else pooled | beside
 
     def _plain(self, kind: Any, asked: Constraints, place: str) -> SearchStrategy[Any]:
         origin = get_origin(kind) or kind
         if asked.options is not None:
             return st.sampled_from([option for option in asked.options if _stands(asked, option)])
         if kind in SCALARS:
-            return SCALARS[kind](asked)
+            return self._possible(SCALARS[kind](asked), kind, place)
+        if isinstance(kind, TypeVar):
+            return self._unknown(kind, place, f"{kind.__name__} may stand for anything")
         if isinstance(kind, type) and issubclass(kind, Enum):
             return st.sampled_from(kind)
         if origin is Literal:
@@ -121,11 +153,13 @@ class Derivation:
         if origin in _ARRAYS or origin in _TABLES:
             return self._collection(kind, origin, asked, place)
         if attrs.has(origin):
-            return self.record(kind) if origin is kind else self._unknown(kind, place, "it is generic")
+            return self.record(kind)
         return self._from_hypothesis(kind, place)
 
     def _collection(self, kind: Any, origin: Any, asked: Constraints, place: str) -> SearchStrategy[Any]:
         arguments = get_args(kind)
+        if kind == tuple[()]:
+            return st.just(())
         if not arguments:
             return self._unknown(kind, place, f"a bare {name_of(kind)} does not say what it holds")
         shortest, usual = sizes(asked, FEW)
@@ -137,9 +171,18 @@ class Derivation:
         members = constraints_of(*asked.members)
         if origin is tuple and arguments[-1] is not Ellipsis:
             return st.tuples(*(self.of(each, members, place=inner) for each in arguments))
-        items = self.of(arguments[0], members, place=inner)
         unique = issubclass(origin, AbstractSet)
-        return st.lists(items, min_size=shortest, max_size=usual, unique=unique).map(_ARRAYS[origin])
+        items = self.of(arguments[0], members, place=inner, least=shortest if unique else 0)
+        drawn = st.lists(items, min_size=shortest, max_size=usual, unique=unique)
+        return (self._possible(drawn, kind, place) if shortest > 1 else drawn).map(_ARRAYS[origin])
+
+    def _possible(self, strategy: SearchStrategy[Any], kind: Any, place: str) -> SearchStrategy[Any]:
+        """Return a strategy of something, unless validators ask for what there is not."""
+        try:
+            strategy.validate()
+        except InvalidArgument as error:
+            return self._unknown(kind, place, str(error).rstrip("."), error)
+        return strategy
 
     def _from_hypothesis(self, kind: Any, place: str) -> SearchStrategy[Any]:
         """Ask hypothesis, which knows dataclasses and whatever was registered with it."""
@@ -156,9 +199,10 @@ class Derivation:
         is_vague = kind is Any or kind is object
         raise NoStrategy(place, key=place.removesuffix("[]") if is_vague else name_of(kind), reason=reason) from cause
 
-    def _record(self, cls: type, asked: Mapping[str, Constraints]) -> SearchStrategy[Any]:
+    def _record(self, kind: Any, asked: Mapping[str, Constraints]) -> SearchStrategy[Any]:
+        cls = get_origin(kind) or kind
         try:
-            kinds = hints(cls)
+            kinds = fields_of(kind)
         except Exception as error:  # whatever evaluating a user's annotation raises
             raise NoStrategy(cls.__name__, key=cls.__name__, reason=f"its annotations say {error}") from error
         arguments = {
@@ -244,7 +288,8 @@ def _taken(converter: Any) -> Any:
 
 def _stands(asked: Constraints, option: Any) -> bool:
     try:
-        return asked.lets(option)
+        fits = not isinstance(option, str) or asked.shortest <= len(option) <= (asked.longest or len(option))
+        return fits and asked.lets(option)
     except TypeError:  # an option of another type than the comparison's: the class judges
         return True
 
@@ -252,19 +297,6 @@ def _stands(asked: Constraints, option: Any) -> bool:
 def _none_first(options: Iterable[Any]) -> list[Any]:
     """Put None in front: examples shrink towards it."""
     return sorted(options, key=lambda option: option is not type(None))
-
-
-def _made_up(kind: Any, inner: Any, name: str) -> Sequence[Any] | None:
-    """Make a few ids: `book-1`, `book-2`, `book-3`."""
-    if inner not in _POOLED:
-        return None
-    stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.removesuffix("Id").removesuffix("ID") or name).lower()
-    values: dict[Any, Callable[[int], Any]] = {
-        str: lambda number: f"{stem}-{number}",
-        int: lambda number: number,
-        UUID: lambda number: UUID(int=number),
-    }
-    return [kind(values[inner](number)) for number in range(1, FEW + 1)]
 
 
 def name_of(kind: Any) -> str:

@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NewType, get_args
+from typing import Any, NewType, get_args, get_origin
 
 import attrs
 
-from effect_runtime.integration import hints, is_typed_id, is_union, plain
+from effect_runtime.integration import is_typed_id, is_union, plain
+from effect_runtime.testing.properties._annotations import fields_of, opened
 
 
 def ids_in(value: Any, kind: Any) -> Iterator[tuple[Any, Any]]:
     """Yield every id in a value of an annotated type, each with its type."""
     if value is None:
         return
+    kind = opened(kind)
     if isinstance(kind, NewType) or is_typed_id(kind):
         yield kind, value
         return
-    kind = plain(kind)
     if is_union(kind):
         for option in get_args(kind):
             if _may_be(value, option):
                 yield from ids_in(value, option)
     elif attrs.has(type(value)):
-        yield from ids_of(value)
+        yield from ids_of(value, kind)
     elif isinstance(value, Mapping):
         for pair in value.items():
             for item, inner in zip(pair, get_args(kind), strict=False):
@@ -36,10 +37,11 @@ def ids_in(value: Any, kind: Any) -> Iterator[tuple[Any, Any]]:
         yield from _items(value, get_args(kind))
 
 
-def ids_of(record: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every id in the fields of an attrs instance."""
-    for name, kind in hints(type(record)).items():
-        yield from ids_in(getattr(record, name, None), kind)
+def ids_of(record: Any, kind: Any = None) -> Iterator[tuple[Any, Any]]:
+    """Yield every id in the fields of an attrs instance; a `kind` may say more of it than its class."""
+    cls = type(record)
+    for name, inner in fields_of(kind if get_origin(kind) is cls else cls).items():
+        yield from ids_in(getattr(record, name, None), inner)
 
 
 def _items(values: Any, kinds: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:

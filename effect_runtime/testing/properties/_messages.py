@@ -36,8 +36,9 @@ def commands_of(
     """Return a strategy of the commands of a context, or of what some handlers take.
 
     Fields follow from their annotations, validators, converters and defaults. Ids, which are `NewType`s and value
-    classes of one text, number or UUID without a validator, come from a pool of three for each type, shared by all
-    commands, unless `pools` names others. Raises `errors.NoStrategy` with the class and field that say too little.
+    classes of one text, number or UUID, come from a pool of three for each type, shared by all commands, unless
+    `pools` names others; those that a validator narrows come from elsewhere, too. Raises `errors.NoStrategy` with the
+    class and field that say too little.
     """
     derivation = Derivation(pools or {}, overrides or {})
     handlers = source.commands if isinstance(source, Context) else source

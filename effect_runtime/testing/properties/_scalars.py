@@ -77,8 +77,11 @@ def _floats(asked: Constraints) -> SearchStrategy[float]:
 
 
 def _decimals(asked: Constraints) -> SearchStrategy[Decimal]:
-    least, most = _range(asked, Decimal(-_LARGEST), Decimal(_LARGEST))
-    return st.decimals(least, most, allow_nan=False, allow_infinity=False, places=2).filter(asked.lets)
+    least, most = (Decimal(str(end)) for end in _range(asked, Decimal(-_LARGEST), Decimal(_LARGEST)))
+    places = max(2, *(-int(end.as_tuple().exponent) for end in (least, most)))
+    while 0 < most - least < 3 * Decimal(10) ** -places:  # between the ends there must be something
+        places += 1
+    return st.decimals(least, most, allow_nan=False, allow_infinity=False, places=places).filter(asked.lets)
 
 
 def _moments(asked: Constraints) -> SearchStrategy[datetime]:

@@ -11,10 +11,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, cast, final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-_DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-"""What a store asserts of its file. In a run a crash undoes exactly what was not committed, so it is true."""
+from effect_runtime.interpreter import Host
+from effect_runtime.testing._sql import Sql
+from effect_runtime.testing._template import Template, refill, schema_version, template_of
+
+_SETTINGS: Final = {
+    "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "wal_autocheckpoint": 0, "wal_checkpoint": 0,
+    "temp_store": 2, "cache_size": 0, "journal_size_limit": 0, "query_only": 0, "data_version": 0,
+}  # fmt: skip
+"""What is asked of a file and is answered for it; other pragmas are the database's own.
+
+Of the first three a store depends. In a run a crash undoes exactly what was not committed, so they are true.
+"""
+
+_ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
+
+_BUSY: Final = (("SQLITE_BUSY", 5), "database is locked")
+_STALE: Final = (("SQLITE_BUSY_SNAPSHOT", 517), "database is locked")
+_READONLY: Final = (("SQLITE_READONLY", 8), "attempt to write a readonly database")
+_NESTED: Final = (("SQLITE_ERROR", 1), "cannot start a transaction within a transaction")
 
 
 @final
@@ -23,12 +40,14 @@ class Disk:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.live = _connection()
+        self.sql = Sql()
+        self.live = _connection(self.sql)
         self.live.execute("PRAGMA user_version = 1")  # a database without a page has no image
         self.version = 0
         self.broken: str | None = None
         self.writer: Side | None = None
         self.written: tuple[int, int] = (0, 0)
+        self.last: Side | None = None  # who wrote last: what a connection remembers of its own writing is about that
         self._image: bytes | None = None
         self._image_of = -1
         self._spare: list[Copy] = []
@@ -41,28 +60,29 @@ class Disk:
 
     def template(self) -> Template:
         """Return what is committed, so that `reset` can bring it back."""
-        return _template(self.live, self.image())
+        return template_of(self.live, self.image())
 
     def reset(self, template: Template) -> None:
         """Become what a template holds. Nobody may be using the disk."""
         live = self.live
         if live.in_transaction:
             live.execute("ROLLBACK")
-        if template.is_plain and _schema_version(live) == template.schema_version:
-            _refill(live, template)
+        if template.is_plain and schema_version(live) == template.schema_version:
+            refill(live, template)
         else:
             # Never into a connection that knows statements: SQLite would run them on freed tables.
             live.close()
-            self.live = _connection()
+            self.live = _connection(self.sql)
             self.live.deserialize(template.image)
-        self.writer, self.broken = None, None
+        self.forget_temporary()
+        self.writer, self.last, self.broken = None, None, None
         # A new number each time: a copy of an earlier run must not pass for one of this.
         self.version += 1
         self._image, self._image_of = template.image, self.version
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on what is committed."""
-        if self.writer is None:
+        """Return the rows of a query on what is committed; nothing can be written."""
+        if self.writer is None and statement.startswith("SELECT"):
             return [tuple(row) for row in self.live.execute(statement)]
         copy = self.lend()
         try:
@@ -81,7 +101,7 @@ class Disk:
 
     def lend(self) -> Copy:
         """Lend a copy of what is committed."""
-        copy = self._spare.pop() if self._spare else Copy()
+        copy = self._spare.pop() if self._spare else Copy(_connection(self.sql, readonly=True))
         if copy.version != self.version:
             copy.connection.deserialize(self.image())
             copy.version = self.version
@@ -89,26 +109,59 @@ class Disk:
 
     def give_back(self, copy: Copy) -> None:
         """Take a copy back."""
+        if copy.connection.in_transaction:  # a savepoint of a read session
+            copy.connection.execute("ROLLBACK")
         self._spare.append(copy)
 
     def __del__(self) -> None:
         # Nobody closes a disk: it ends with the last world that knows it. Python 3.13 warns of what is left open.
         self.live.close()
 
-    def drive(self) -> Drive:
-        """Return the disk as one life of a process uses it."""
-        return Drive(self)
+    def drive(self, host: Host | None = None) -> Drive:
+        """Return the disk as one life of a process uses it. Time and chance in its SQL are those of its host."""
+        return Drive(self, host)
 
+    def begin(self, side: Side) -> Any:
+        """Give one connection the only right to write; raises what a file raises while another has it."""
+        if self.writer is not None:
+            raise _error(*_BUSY)
+        if self.last is not side:
+            # What a connection remembers of its last INSERT is nothing yet.
+            self.live.execute("INSERT OR REPLACE INTO temp.er_nothing VALUES (0)")
+            self.live.execute("DELETE FROM temp.er_nothing WHERE number = 1")
+        self.image()
+        self.writer = self.last = side
+        self.written = self._counted()
+        return self.live.execute("BEGIN IMMEDIATE")
 
-@frozen
-class Template:
-    """A committed database: its image, and where that is enough, the rows of each table with how to put them back."""
+    def commit(self) -> Any:
+        """Commit what is written; a disk that fails takes nothing, but then nothing need be taken of who wrote none."""
+        if self.broken is not None and self._counted() != self.written:
+            raise _error(("SQLITE_IOERR", 10), self.broken)
+        result = self.live.execute("COMMIT")
+        self.writer = None
+        self.version += self._counted() != self.written  # a COMMIT of nothing is none: nobody wakes for it
+        return result
 
-    image: bytes
-    schema_version: int
-    is_plain: bool
-    empty: tuple[str, ...]
-    fill: tuple[tuple[str, tuple[tuple[Any, ...], ...]], ...]
+    def end(self, side: Side) -> None:
+        """Forget a connection that has ended: what it has not committed, and what was only its own."""
+        if self.writer is side:
+            self.writer = None
+            if self.live.in_transaction:
+                self.live.execute("ROLLBACK")
+        if self.last is side and self.writer is None:
+            self.last = None
+            self.forget_temporary()
+
+    def forget_temporary(self) -> None:
+        """Drop what ends with the connection that made it."""
+        made = self.live.execute("SELECT type, name FROM sqlite_temp_schema WHERE name <> 'er_nothing'").fetchall()
+        for kind, name in made:
+            self.live.execute(f'DROP {kind} IF EXISTS temp."{name}"')
+
+    def _counted(self) -> tuple[int, int]:
+        """Return what tells two states apart: the rows changed so far, and the version of the schema."""
+        return self.live.total_changes, schema_version(self.live)
 
 
 @final
@@ -116,8 +169,7 @@ class Template:
 class Copy:
     """A copy of the committed database, and which version of it that is."""
 
-    # It forgets each statement at once: one that outlived `deserialize` would run on freed tables.
-    connection: sqlite3.Connection = field(factory=lambda: _connection(readonly=True))
+    connection: sqlite3.Connection
     version: int = -1
 
     def __del__(self) -> None:
@@ -130,11 +182,12 @@ class Drive:
     """A disk as one life of a process uses it: the medium of its store."""
 
     disk: Disk
+    host: Host | None = None
     sides: list[Side] = field(factory=list)
 
     def connect(self, path: Path) -> sqlite3.Connection:
         """Open one more connection."""
-        side = Side(self.disk)
+        side = Side(self.disk, self.host)
         self.sides.append(side)
         return cast("sqlite3.Connection", side)  # the part of its interface that a store uses
 
@@ -152,18 +205,20 @@ class Drive:
 class Side:
     """One connection of a store: to the live database when it writes, or when nobody does; else to an image."""
 
-    __slots__ = ("_copy", "_disk", "_ended", "_readonly", "row_factory")
+    __slots__ = ("_copy", "_disk", "_ended", "_host", "_is_reading", "_readonly", "row_factory")
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, host: Host | None) -> None:
         self._disk = disk
+        self._host = host
         self._readonly = False
         self._ended = False
-        self._copy: Copy | None = None  # of a read session, for as long as that lasts
+        self._is_reading = False
+        self._copy: Copy | None = None  # of a read session, from its first question on
 
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction of this connection is open."""
-        return self._copy is not None or self._disk.writer is self
+        return self._is_reading or self._disk.writer is self
 
     @property
     def total_changes(self) -> int:
@@ -177,26 +232,30 @@ class Side:
         """Run one statement."""
         if self._ended:
             raise sqlite3.ProgrammingError("the process that used this connection has crashed, or closed it")
-        if self._disk.writer is self:
+        disk = self._disk
+        disk.sql.host = self._host
+        if disk.writer is self:
             return self._written(statement, parameters)
         if statement == "BEGIN IMMEDIATE":
-            return self._begin()
+            if self._is_reading or self._readonly:
+                raise _error(*(_NESTED if self._is_reading else _READONLY))
+            return disk.begin(self)
         if statement[:6] == "PRAGMA":
-            return self._pragma(statement)
+            name, _, value = (part.strip() for part in statement[6:].partition("="))
+            if name.partition("(")[0] in _SETTINGS:
+                return self._setting(name, value)
+        if self._is_reading:
+            return self._read(statement, parameters)
         if statement == "BEGIN":
-            self._copy = self._disk.lend()
+            self._is_reading = True
             return _Rows()
-        if self._copy is not None:
-            if statement == "ROLLBACK":
-                self._let_go()
-                return _Rows()
-            return self._copy.connection.execute(statement, parameters)
         return self._asked(statement, parameters)
 
     def executemany(self, statement: str, rows: Iterable[Any]) -> Any:
         """Run one statement for each row of parameters."""
         if self._ended or self._disk.writer is not self:
             raise sqlite3.ProgrammingError("rows are written inside a transaction")
+        self._disk.sql.host = self._host
         return self._disk.live.executemany(statement, rows)
 
     def close(self) -> None:
@@ -206,57 +265,93 @@ class Side:
     def end(self) -> None:
         """Undo what is not committed; refuse everything from now on."""
         self._ended = True
-        if self._disk.writer is self:
-            self._disk.writer = None
-            if self._disk.live.in_transaction:
-                self._disk.live.execute("ROLLBACK")
+        self._disk.end(self)
         self._let_go()
-
-    def _begin(self) -> Any:
-        disk = self._disk
-        if disk.writer is not None:
-            raise _error("database is locked", "SQLITE_BUSY")
-        disk.image()
-        disk.writer = self
-        disk.written = _written(disk.live)
-        return disk.live.execute("BEGIN IMMEDIATE")
 
     def _written(self, statement: str, parameters: Any) -> Any:
         disk = self._disk
         if statement == "COMMIT":
-            if disk.broken is not None:
-                raise _error(disk.broken, "SQLITE_IOERR")
-            result = disk.live.execute(statement)
-            disk.writer = None
-            disk.version += _written(disk.live) != disk.written  # a COMMIT of nothing is none: nobody wakes for it
-            return result
+            return disk.commit()
         try:
             return disk.live.execute(statement, parameters)
         finally:
             if not disk.live.in_transaction:  # rolled back, by us or by SQLite
                 disk.writer = None
 
+    def _read(self, statement: str, parameters: Any) -> Any:
+        """Answer inside a transaction that has not written: its first question fixes what it sees."""
+        if statement in _ENDS:
+            self._let_go()
+            return _Rows()
+        if statement == "BEGIN":
+            raise _error(*_NESTED)
+        seen, disk = self._copy, self._disk
+        copy = self._copy = seen or disk.lend()
+        try:
+            return copy.connection.execute(statement, parameters)
+        except sqlite3.OperationalError as error:
+            if self._readonly or error.sqlite_errorname != "SQLITE_READONLY":
+                raise
+        # It began deferred and turns from reading to writing: only from what is newest.
+        if seen is None:
+            self._let_go()
+            self._is_reading = True
+        elif disk.writer is None and seen.version != disk.version:
+            raise _error(*_STALE)
+        disk.begin(self)
+        self._let_go()
+        return self._written(statement, parameters)
+
     def _asked(self, statement: str, parameters: Any) -> Any:
         """Answer a single question; only what is committed may be seen."""
         disk = self._disk
-        if disk.writer is None and not (self._readonly and not statement.startswith("SELECT")):
+        if statement[:6] == "SELECT" and disk.writer is None:
             return disk.live.execute(statement, parameters)
+        if statement in _ENDS:
+            raise _error(("SQLITE_ERROR", 1), f"cannot {statement.lower()} - no transaction is active")
         copy = disk.lend()
         try:
-            return _Rows(copy.connection.execute(statement, parameters).fetchall())
+            rows = copy.connection.execute(statement, parameters).fetchall()
+            if copy.connection.in_transaction:
+                raise sqlite3.NotSupportedError("on a simulated disk a transaction begins with BEGIN")
+            return _Rows(rows)
+        except sqlite3.OperationalError as error:
+            if self._readonly or error.sqlite_errorname != "SQLITE_READONLY":
+                raise
         finally:
             disk.give_back(copy)
+        return self._alone(statement, parameters)
 
-    def _pragma(self, statement: str) -> Any:
-        name, _, value = (part.strip() for part in statement[6:].partition("="))
-        if value:
-            self._readonly = self._readonly or name == "query_only"
+    def _alone(self, statement: str, parameters: Any) -> Any:
+        """Run a statement as a transaction of its own."""
+        disk = self._disk
+        disk.begin(self)
+        try:
+            done = disk.live.execute(statement, parameters)
+            result = _Rows(done.fetchall(), done.rowcount)
+            disk.commit()
+        except BaseException:
+            disk.writer = None
+            if disk.live.in_transaction:
+                disk.live.execute("ROLLBACK")
+            raise
+        return result
+
+    def _setting(self, name: str, value: str) -> Any:
+        if value and name == "query_only":
+            self._readonly = value.upper() in ("ON", "1", "TRUE", "YES")
+        if value and name != "journal_mode":  # that alone answers what it has become
             return _Rows()
         if name == "data_version":
             return _Rows([(self._disk.version,)])
-        return _Rows([(_DURABLE.get(name, 0), 0, 0)])
+        if name == "query_only":
+            return _Rows([(int(self._readonly),)])
+        if name.startswith("wal_checkpoint"):
+            return _Rows([(0, 0, 0)])
+        return _Rows([(_SETTINGS[name],)])
 
     def _let_go(self) -> None:
+        self._is_reading = False
         if self._copy is not None:
             self._disk.give_back(self._copy)
             self._copy = None
@@ -268,9 +363,9 @@ class _Rows:
 
     __slots__ = ("_rows", "rowcount")
 
-    def __init__(self, rows: list[Any] | None = None) -> None:
+    def __init__(self, rows: list[Any] | None = None, rowcount: int = -1) -> None:
         self._rows = rows or []
-        self.rowcount = -1
+        self.rowcount = rowcount
 
     def fetchone(self) -> Any:
         """Return the first row."""
@@ -285,7 +380,8 @@ class _Rows:
         return iter(self.fetchall())
 
 
-def _connection(*, readonly: bool = False) -> sqlite3.Connection:
+def _connection(sql: Sql, *, readonly: bool = False) -> sqlite3.Connection:
+    # A copy forgets each statement at once: one that outlived `deserialize` would run on freed tables.
     statements = 0 if readonly else 512
     connection = sqlite3.connect(
         ":memory:", isolation_level=None, check_same_thread=False, cached_statements=statements
@@ -294,52 +390,15 @@ def _connection(*, readonly: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA page_size = 512")  # an image has as many pages as tables and indexes, mostly empty
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
+    sql.serve(connection)
     if readonly:
         connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.execute("CREATE TEMP TABLE er_nothing(number INTEGER PRIMARY KEY)")
     return connection
 
 
-def _error(reason: str, name: str) -> sqlite3.OperationalError:
+def _error(code: tuple[str, int], reason: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(reason)
-    error.sqlite_errorname = name
+    error.sqlite_errorname, error.sqlite_errorcode = code
     return error
-
-
-def _written(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return what tells two states of a database apart: the rows changed so far, and the version of its schema."""
-    return connection.total_changes, _schema_version(connection)
-
-
-def _schema_version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA schema_version").fetchone()
-    return int(version)
-
-
-def _template(connection: sqlite3.Connection, image: bytes) -> Template:
-    schema = connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
-    tables = [name for kind, name, _ in schema if kind == "table"]
-    is_plain = not any(kind == "trigger" or "VIRTUAL TABLE" in (sql or "").upper() for kind, _, sql in schema)
-    is_plain = is_plain and not any(_has_generated(connection, table) for table in tables)
-    fill = []
-    for table in tables:
-        rows = tuple(tuple(row) for row in connection.execute(f'SELECT * FROM "{table}"'))
-        if rows:
-            fill.append((f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(rows[0]))})', rows))
-    empty = tuple(f'DELETE FROM "{table}"' for table in tables)
-    return Template(image, _schema_version(connection), is_plain, empty, tuple(fill))
-
-
-def _has_generated(connection: sqlite3.Connection, table: str) -> bool:
-    return any(row["hidden"] for row in connection.execute(f'PRAGMA table_xinfo("{table}")'))
-
-
-def _refill(connection: sqlite3.Connection, template: Template) -> None:
-    """Empty every table and fill it again: several times quicker than to prepare every statement anew."""
-    connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute("BEGIN")
-    for statement in template.empty:
-        connection.execute(statement)
-    for statement, rows in template.fill:
-        connection.executemany(statement, rows)
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA foreign_keys = ON")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from effect_runtime.testing._disk import Disk, Drive
+from effect_runtime.testing._host import NOON, virtual_host
+from effect_runtime.testing._sequencer import Sequencer
+from effect_runtime.testing._site import Canonical
 
 PATH = Path("x.db")
 
@@ -52,9 +56,10 @@ def test_nobody_sees_what_is_not_committed(disk: Disk, drive: Drive) -> None:
 
 
 def test_a_read_session_sees_one_snapshot(disk: Disk, drive: Drive) -> None:
-    """What is committed meanwhile is seen by the next one."""
+    """It is fixed by the first question; what is committed meanwhile is seen by the next one."""
     writer, reader = drive.connect(PATH), drive.connect(PATH)
     reader.execute("BEGIN")
+    reader.execute("SELECT 1 FROM t")
     writer.execute("BEGIN IMMEDIATE")
     writer.execute("UPDATE t SET v = 9")
     writer.execute("COMMIT")
@@ -157,3 +162,155 @@ def test_pragmas_are_answered_as_by_a_durable_file(drive: Drive) -> None:
     for statement in ("BEGIN IMMEDIATE", "DELETE FROM t", "COMMIT"):
         other.execute(statement)
     assert connection.execute("PRAGMA data_version").fetchone()[0] > before
+
+
+def test_a_pragma_about_the_database_is_answered_by_it(drive: Drive) -> None:
+    """Only what a store asserts of a file is answered for it."""
+    connection = drive.connect(PATH)
+    asked = ("PRAGMA table_info(t)", "PRAGMA foreign_key_check", "PRAGMA integrity_check")
+    found = [[tuple(row) for row in connection.execute(statement).fetchall()] for statement in asked]
+    assert found == [[(0, "k", "TEXT", 0, None, 1), (1, "v", "INTEGER", 0, None, 0)], [], [("ok",)]]
+
+
+def test_a_commit_of_nothing_needs_no_disk(disk: Disk, drive: Drive) -> None:
+    """A failing disk is not asked: who has only read is told what was read."""
+    writer = drive.connect(PATH)
+    disk.broken = "disk I/O error"
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("SELECT * FROM t")
+    writer.execute("COMMIT")
+    assert (writer.in_transaction, disk.writer) == (False, None)
+
+
+def test_a_look_from_outside_writes_nothing(disk: Disk) -> None:
+    """Also while nobody else uses the disk."""
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        disk.query("DELETE FROM t")
+    assert _rows(disk) == [("a", 1)]
+
+
+def test_what_is_temporary_ends_with_its_connection(disk: Disk, drive: Drive) -> None:
+    """With the crash of its process, and with the run."""
+    dying = disk.drive()
+    for connection in (dying.connect(PATH), drive.connect(PATH)):
+        for statement in ("BEGIN IMMEDIATE", "CREATE TEMP TABLE wanted(k)", "COMMIT"):
+            connection.execute(statement)
+        dying.crash()
+    disk.reset(disk.template())
+    with pytest.raises(sqlite3.OperationalError, match="no such table: wanted"):
+        disk.query("SELECT * FROM wanted")
+
+
+def test_a_new_connection_has_inserted_nothing(disk: Disk, drive: Drive) -> None:
+    """Whatever another, or an earlier run, has inserted last."""
+    first, second = drive.connect(PATH), drive.connect(PATH)
+    numbers = []
+    steps = (
+        (first, "CREATE TABLE n(id INTEGER PRIMARY KEY)"),
+        (first, "INSERT INTO n VALUES (7)"),
+        (second, "SELECT 1"),
+    )
+    for connection, statement in steps:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(statement)
+        numbers.append(tuple(connection.execute("SELECT last_insert_rowid(), changes()").fetchone()))
+        connection.execute("COMMIT")
+    assert numbers == [(0, 0), (7, 1), (0, 0)]
+
+
+def test_numbers_go_on_after_a_reset_as_they_would_have(drive: Drive) -> None:
+    """Those of AUTOINCREMENT, those of rows without a number of their own, and foreign keys are watched."""
+    disk, writer = drive.disk, drive.connect(PATH)
+    for statement in (
+        "BEGIN IMMEDIATE",
+        "CREATE TABLE made(id INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT REFERENCES t(k))",
+        "CREATE TABLE heap(x)",
+        "INSERT INTO made(k) VALUES ('a'), ('a'), ('a')",
+        "DELETE FROM made WHERE id = 3",
+        "INSERT INTO heap VALUES (1), (2), (3)",
+        "DELETE FROM heap WHERE x = 1",
+        "COMMIT",
+    ):
+        writer.execute(statement)
+    template = disk.template()
+    found = []
+    for _ in range(3):
+        writer = drive.connect(PATH)
+        writer.execute("BEGIN IMMEDIATE")
+        rows = (
+            writer.execute("INSERT INTO made(k) VALUES ('a') RETURNING id").fetchone()[0],
+            writer.execute("INSERT INTO heap VALUES (9) RETURNING rowid").fetchone()[0],
+            [tuple(row) for row in writer.execute("SELECT rowid, x FROM heap").fetchall()],
+        )
+        with pytest.raises(sqlite3.IntegrityError):
+            writer.execute("INSERT INTO made(k) VALUES ('nobody')")
+        writer.execute("COMMIT")
+        found.append(rows)
+        disk.reset(template)
+    assert found == [(4, 4, [(2, 2), (3, 3), (4, 9)])] * 3
+
+
+def test_text_that_is_none_comes_back_as_well(drive: Drive) -> None:
+    """What Python cannot read as text is brought back all the same."""
+    disk, writer = drive.disk, drive.connect(PATH)
+    for statement in ("BEGIN IMMEDIATE", "INSERT INTO t VALUES (CAST(x'ff' AS TEXT), 2)", "COMMIT"):
+        writer.execute(statement)
+    template = disk.template()
+    disk.reset(template)
+    assert disk.query("SELECT hex(k), v FROM t ORDER BY v") == [("61", 1), ("FF", 2)]
+
+
+SAID_IN_SQL = (
+    "SELECT CURRENT_TIMESTAMP, CURRENT_DATE, CURRENT_TIME, datetime('now'), datetime(), date('NOW', '+1 day')",
+    "SELECT time('now', 'localtime'), strftime('%Y-%m', 'now'), strftime('%d'), julianday('now'), at, chance FROM made",
+    "SELECT random(), hex(randomblob(4)), abs(random() % 10), date('2020-02-28', '+1 day'), datetime(0, 'unixepoch')",
+)
+
+
+def _said(host_number: int | None) -> list[list[object]]:
+    disk = Disk("x.db")
+    sequencer = Sequencer(Canonical())
+    sequencer.now = timedelta(days=1, milliseconds=250).total_seconds()
+    drive = disk.drive(None if host_number is None else virtual_host(sequencer, number=host_number))
+    writer, reader = drive.connect(PATH), drive.connect(PATH)
+    for statement in (
+        "BEGIN IMMEDIATE",
+        "CREATE TABLE made(at TEXT DEFAULT CURRENT_TIMESTAMP, chance TEXT DEFAULT (hex(randomblob(2))),"
+        " day TEXT GENERATED ALWAYS AS (date(at)) STORED)",
+        "CREATE INDEX by_day ON made(date(at))",
+        "INSERT INTO made DEFAULT VALUES",
+        "COMMIT",
+        "BEGIN IMMEDIATE",
+    ):
+        writer.execute(statement)
+    rows = [list(connection.execute(statement).fetchone()) for connection in (writer, reader)
+            for statement in SAID_IN_SQL]  # fmt: skip
+    writer.close()
+    reader.close()
+    return rows
+
+
+def test_time_in_sql_is_that_of_the_process() -> None:
+    """Also where a default says it, in what a reader asks, and where an index uses such a function."""
+    noon = NOON + timedelta(days=1)
+    said = _said(1)
+    now = [f"{noon:%Y-%m-%d %H:%M:%S}", f"{noon:%Y-%m-%d}", f"{noon:%H:%M:%S}"]
+    assert said[0] == said[3] == [*now, now[0], now[0], f"{noon + timedelta(days=1):%Y-%m-%d}"]
+    assert said[1][:3] == said[4][:3] == [now[2], f"{noon:%Y-%m}", f"{noon:%d}"]
+    assert said[1][3:5] == said[4][3:5] == [2462504.0000028936, now[0]]
+    assert said[2][3:] == said[5][3:] == ["2020-02-29", "1970-01-01 00:00:00"]
+
+
+def test_chance_in_sql_is_that_of_the_process() -> None:
+    """The same in each run, and another each time that it is asked."""
+    first, second = _said(1), _said(1)
+    assert first == second
+    assert first[2][:2] != first[5][:2]
+
+
+def test_a_disk_without_a_process_has_real_time_and_chance() -> None:
+    """Where no host is given, SQL answers as anywhere."""
+    first, second = _said(None), _said(None)
+    assert first[2][:2] != second[2][:2]
+    assert first[2][3:] == ["2020-02-29", "1970-01-01 00:00:00"]
+    assert first[0][0] != f"{NOON + timedelta(days=1):%Y-%m-%d %H:%M:%S}"

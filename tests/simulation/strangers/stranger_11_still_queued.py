@@ -62,7 +62,7 @@ def _world(planted: bool) -> Simulation:
 
 STRANGER = Stranger(
     title="an acknowledgement that nobody looks at",
-    needs="a handler slower than the wait",
-    deviations=1,
+    needs="two slow attempts: one alone is cut off and done again within the wait",
+    deviations=2,
     world=_world,
 )

@@ -49,9 +49,9 @@ class Gone:
 
 
 def whoever_has_paid_has_a_seat(view: View) -> bool:
-    """Money was taken for sold seats only."""
+    """No seat that money was taken for is free again."""
     seats = facts_of(view, "hall", "seat")
-    return all(seats[seat] == SOLD for seat in facts_of(view, "hall", "money"))
+    return all(seats[seat] != FREE for seat in facts_of(view, "hall", "money"))
 
 
 def _world(planted: bool) -> Simulation:

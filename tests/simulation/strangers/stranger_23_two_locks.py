@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from effect_runtime.testing import Client, Simulation
-from tests.simulation.strangers.premises import Doing, Stranger, app_of, desk_of
+from effect_runtime.testing import Client, Simulation, View
+from tests.simulation.strangers.premises import Doing, Stranger, app_of, desk_of, facts_of
 
 
 @frozen
@@ -14,6 +14,11 @@ class Swap:
 
     first: str
     second: str
+
+
+def everybody_swaps(view: View) -> bool:
+    """Whoever comes, is served."""
+    return len(facts_of(view, "room", "swaps")) == 2
 
 
 def _world(planted: bool) -> Simulation:
@@ -32,6 +37,7 @@ def _world(planted: bool) -> Simulation:
     return Simulation(
         app_of(room),
         [Client("ann", [swap(Swap("left", "right"))]), Client("bob", [swap(Swap("right", "left"))])],
+        at_end=[everybody_swaps],
     )
 
 

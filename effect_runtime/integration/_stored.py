@@ -120,6 +120,10 @@ class StoredRegistry:
         """Return the identity under which instances of a class are stored; None for a class it does not know."""
         return self._identities.get(cls)
 
+    def entry(self, envelope: Envelope) -> Reading:
+        """Return what reads an envelope; raises `errors.UnknownEvent` for a type or version that nothing reads."""
+        return reading_of(envelope, self._readings)
+
     def encode(self, record: object) -> StoredForm:
         """Return a record of a known class as it is stored.
 
@@ -134,7 +138,7 @@ class StoredRegistry:
 
         Raises `errors.UnknownEvent` or `errors.BadPayload`, both `errors.UndecodableMessage`, and nothing else.
         """
-        return read(envelope, reading_of(envelope, self._readings))
+        return read(envelope, self.entry(envelope))
 
 
 def stored_faults(classes: Iterable[type]) -> tuple[Fault, ...]:

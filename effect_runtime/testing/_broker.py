@@ -14,11 +14,13 @@ from typing import Any, Final, final
 
 import anyio
 from anyio import CancelScope
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from effect_runtime.errors import DestinationUnavailable
-from effect_runtime.integration import Features, Message, Receive
+from effect_runtime.integration import Envelope, Features, Message, Receive, encode_message
 from effect_runtime.testing._boundaries import Boundaries
+from effect_runtime.testing._faults import AckLost, Faults
+from effect_runtime.testing._host import NOON
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._sequencer import Fiber
 
@@ -28,10 +30,15 @@ _AGAIN: Final = 1.0
 _MOMENT: Final = 0.001
 """Seconds between two looks at whether what was begun has ended."""
 
-_HOW: Final = ("deliver", "late", "twice")
+_LOST: Final = 30.0
+"""Seconds after which a message that was lost on its way comes again."""
+
+_TRICKS: Final = ("late", "twice", "lost")
+
+_STRANGERS: Final = ("unreadable bytes first", "an unknown event first")
 
 PROMISED: Final = Features(durable=True, ordered_pipelining=False, redelivers=True, per_subscription=False)
-"""What the broker promises; `redelivers` is what allows messages to come late and twice."""
+"""What the broker promises; `redelivers` is what allows messages to come late and twice, and to be lost before."""
 
 
 @define(eq=False)
@@ -78,14 +85,17 @@ class Listener:
 class Group:
     """One group's share of the log. Owned by its broker."""
 
+    topic: str
     name: str
     pending: list[Delivery] = field(factory=list)
     listener: Listener | None = None
+    changes: int = 0
     _numbers: int = 0
 
     def add(self, message: Message) -> None:
         """Take a message in."""
         self._numbers += 1
+        self.changes += 1
         self.pending.append(Delivery(message, self._numbers, self))
         self.offer()
 
@@ -117,14 +127,30 @@ class Group:
         async def off() -> None:
             if not delivery.acked:
                 delivery.acked = True
+                self.changes += 1
                 self.pending.remove(delivery)
 
-        await listener.boundaries.around("Broker.ack", off, delivery.number)
+        boundaries = listener.boundaries
+        lost = (AckLost(),) if boundaries.faults.messages else ()
+        await boundaries.around("Broker.ack", off, delivery.number, more=lost)
 
     async def _deliver(self, delivery: Delivery, listener: Listener) -> None:
-        boundaries, how, delivery.listener = listener.boundaries, "deliver", listener
-        if boundaries.faults.messages and not boundaries.healed:
-            how = _HOW[boundaries.sequencer.ask(boundaries.process, self.name, "Broker.deliver", "message", _HOW)]
+        boundaries, delivery.listener = listener.boundaries, listener
+        how = boundaries.answer(self.name, "Broker.deliver", "message", _hows(boundaries.faults))
+        if how == "lost":
+            await anyio.sleep(_LOST)
+        elif how in _STRANGERS:
+            self._numbers += 1
+            stranger = _stranger(how, self.topic, self._numbers, key=delivery.message.key)
+            self.pending.insert(self.pending.index(delivery), Delivery(stranger, self._numbers, self))
+            self.changes += 1
+        else:
+            await self._delivered(delivery, listener, how)
+        delivery.in_flight = False
+        self.offer()
+
+    async def _delivered(self, delivery: Delivery, listener: Listener, how: str) -> None:
+        boundaries = listener.boundaries
         if how == "late":
             await anyio.sleep(_AGAIN)
         try:
@@ -137,8 +163,7 @@ class Group:
             await anyio.sleep(_AGAIN)
         elif how == "twice":
             self.pending.insert(0, Delivery(delivery.message, delivery.number, self))
-        delivery.in_flight = False
-        self.offer()
+            self.changes += 1
 
 
 @final
@@ -150,7 +175,7 @@ class Broker:
 
     def join(self, topic: str, group: str) -> Group:
         """Return a group of a topic; it gets what is published from now on."""
-        return self._topics.setdefault(topic, {}).setdefault(group, Group(group))
+        return self._topics.setdefault(topic, {}).setdefault(group, Group(topic, group))
 
     def append(self, topic: str, message: Message) -> None:
         """Accept a message, for every group of its topic; one that nobody would ever get is not accepted."""
@@ -165,6 +190,11 @@ class Broker:
         for groups in self._topics.values():
             for group in groups.values():
                 group.drop(life)
+
+    @property
+    def version(self) -> int:
+        """Return a number that is another one after each change of the log."""
+        return sum(group.changes for groups in self._topics.values() for group in groups.values())
 
     @property
     def is_empty(self) -> bool:
@@ -227,6 +257,28 @@ class BrokerWire:
             self.broker.append(destination, message)
 
         await self.boundaries.around("Broker.publish", accept, message.key)
+
+
+def _hows(faults: Faults) -> tuple[str, ...]:
+    """Return in which ways a message may come; 0 is by itself."""
+    return ("deliver", *(_TRICKS if faults.messages else ()), *(_STRANGERS if faults.poison else ()))
+
+
+def _stranger(kind: str, topic: str, number: int, *, key: str | None) -> Message:
+    """Make a message that nobody here can read, in the line of a key: one that is skipped holds nobody up."""
+    if kind == "unreadable bytes first":
+        return Message(b"\xff\x00 of a stranger", key=key)
+    envelope = Envelope(
+        id=f"stranger-{number}",
+        source="stranger",
+        type="stranger.unheard-of",
+        version=1,
+        topic=topic,
+        time=NOON,
+        data=b"{}",
+        correlation="stranger",
+    )
+    return evolve(encode_message(envelope), key=key)
 
 
 @define(eq=False)

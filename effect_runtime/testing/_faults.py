@@ -7,22 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import anyio
 from attrs import field, frozen
 from returns.result import Failure
 
+from effect_runtime.app import App
 from effect_runtime.testing._sequencer import Fiber
 
 Go = Callable[[], Awaitable[Any]]
 
+_STORM: Final = 3
+"""How often a process dies in a row in a storm."""
+
 
 class Victim(Protocol):
-    """The process that a fault happens to."""
+    """The process that a fault happens to. `is_used`: a program of a client has begun there, and has not ended."""
 
-    async def crash(self) -> None:
-        """Die. Nobody returns from this."""
+    @property
+    def is_used(self) -> bool:
+        """Tell whether a program is inside."""
+        ...
+
+    async def crash(self, *, again: int = 0) -> None:
+        """Die, and `again` so often as soon as it has begun to boot. Nobody returns from this."""
+        ...
+
+    async def crash_all(self) -> None:
+        """Die together with every other process."""
+        ...
+
+    async def upgrade(self) -> None:
+        """Die, and boot the next version of the application from then on."""
+        ...
+
+    async def pause(self, duration: timedelta) -> None:
+        """Stand still, and wake without knowing it."""
+        ...
+
+    def jump(self, by: timedelta) -> None:
+        """Set the clock on the wall, forwards or backwards."""
         ...
 
 
@@ -36,6 +61,19 @@ class Fault(Protocol):
 
     async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
         """Do what was asked, or not, and answer in its place."""
+        ...
+
+
+class Delay(Protocol):
+    """Something that takes time, or time itself: what was asked is done after it."""
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        ...
+
+    async def befall(self, victim: Victim) -> None:
+        """Happen, before what was asked is done."""
         ...
 
 
@@ -60,10 +98,47 @@ class Crash:
 
 @final
 @frozen
+class Storm:
+    """The process dies at the beginning of one life after the other, before one survives."""
+
+    title: str = field(default=f"crash {_STORM} times before", init=False)
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Die, and again."""
+        await victim.crash(again=_STORM - 1)
+
+
+@final
+@frozen
+class PowerLoss:
+    """Every process dies at the same moment. Before only: the next boundary stands for after."""
+
+    title: str = field(default="crash of all processes before", init=False)
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Die with all others."""
+        await victim.crash_all()
+
+
+@final
+@frozen
+class Upgrade:
+    """The process dies, and its next lives run new code on what the old one has left."""
+
+    title: str = field(default="crash and upgrade before", init=False)
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Die, and come back as another version."""
+        await victim.upgrade()
+
+
+@final
+@frozen
 class Fails:
     """An operation fails as it declares: `method` of a port or an adapter, answering with `failure`.
 
     An exception is raised, anything else is a typed failure. `applied`: it took effect, and only its answer was lost.
+    A time-out is `TimeoutError()`, once with and once without `applied`.
     """
 
     method: Any
@@ -99,17 +174,106 @@ class Cancel:
         return await go()
 
 
+@final
+@frozen
+class AckLost:
+    """An acknowledgement does not arrive: who sent it goes on, and the broker delivers again."""
+
+    title: str = field(default="lost", init=False)
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Tell the broker nothing."""
+
+
+@final
+@frozen
+class Slow:
+    """Something begins so much later."""
+
+    by: timedelta
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return f"{_seconds(self.by)} late"
+
+    async def befall(self, victim: Victim) -> None:
+        """Wait."""
+        await anyio.sleep(self.by.total_seconds())
+
+
+@final
+@frozen
+class Pause:
+    """The whole process stands still for so long, while others go on."""
+
+    duration: timedelta
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return f"paused for {_seconds(self.duration)}"
+
+    async def befall(self, victim: Victim) -> None:
+        """Stand still."""
+        await victim.pause(self.duration)
+
+
+@final
+@frozen
+class Jump:
+    """The clock on the wall of a process is set; what measures time passing is not."""
+
+    by: timedelta
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return f"clock {_seconds(abs(self.by))} {'back' if self.by < timedelta(0) else 'ahead'}"
+
+    async def befall(self, victim: Victim) -> None:
+        """Set the clock."""
+        victim.jump(self.by)
+
+
 @frozen(kw_only=True)
 class Faults:
     """What a world allows to go wrong.
 
-    `crashes` at every boundary; `cancels` of clients; `commits` that fail for a while, as on a full disk; messages
-    that come twice or late; operations that `fails` lists; and anything may be as slow as `slow` says.
+    `crashes` of a process at every boundary, `power` loss of all at once, `storms` of crashes while one boots;
+    `upgrade`: a process may come back as that next version of the application. `cancels` of clients. `commits` that
+    fail for a while, as on a full disk, or whose verdict is lost; `conflicts` of units with others. `messages` that
+    come twice, late or after they were lost, and acknowledgements that are lost; `poison`: strangers' messages that
+    nobody can read. Operations that `fails` lists. Anything may be as slow as `slow` says, a whole process stand still
+    as long as `pauses` say, and its clock be set as far as `clocks` say.
     """
 
     crashes: bool = False
+    power: bool = False
+    storms: bool = False
+    upgrade: App | None = None
     cancels: bool = False
     commits: bool = False
+    conflicts: bool = False
     messages: bool = False
+    poison: bool = False
     fails: tuple[Fails, ...] = ()
     slow: tuple[timedelta, ...] = ()
+    pauses: tuple[timedelta, ...] = ()
+    clocks: tuple[timedelta, ...] = ()
+
+    @property
+    def deaths(self) -> tuple[Fault, ...]:
+        """Return in which ways a process may die at any boundary."""
+        crashes: tuple[Fault, ...] = (Crash(), Crash(after=True)) if self.crashes else ()
+        power: tuple[Fault, ...] = (PowerLoss(),) if self.power else ()
+        return (*crashes, *power, *((Upgrade(),) if self.upgrade is not None else ()))
+
+    @property
+    def delays(self) -> tuple[Delay, ...]:
+        """Return what may pass, or be set, before anything is done."""
+        return (*map(Slow, self.slow), *map(Pause, self.pauses), *map(Jump, self.clocks))
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g} s"

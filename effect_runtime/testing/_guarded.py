@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, Final, final
 
+import anyio
+from anyio import CancelScope
+from attrs import frozen
+
 from effect_runtime.dispatch import Ledger, Store
+from effect_runtime.errors import CommitUndecided, StoreConflict
 from effect_runtime.interpreter import Host
-from effect_runtime.testing._boundaries import Boundaries
-from effect_runtime.testing._faults import Go, Victim
-from effect_runtime.testing._sequencer import Fiber
+from effect_runtime.testing._boundaries import NO_FAULT, Boundaries
+from effect_runtime.testing._faults import Fault, Go, Victim
+from effect_runtime.testing._sequencer import FIBER, Fiber
 
 _NOTHING: Final = Ledger()
+
+_VERDICT: Final = timedelta(seconds=60)
+"""How long a store waits for the verdict on a COMMIT unless it is told otherwise."""
 
 
 @final
@@ -33,17 +42,21 @@ class GuardedStore:
     async def opened(self, host: Host) -> AsyncIterator[Any]:  # what it does not guard is the store's own
         """Open the store."""
         async with self._store.opened(host) as store:
-            yield GuardedOpen(store, self._boundaries, self._breaks)
+            yield GuardedOpen(store, self.name, self._boundaries, self._breaks)
 
 
 @final
 class GuardedOpen:
     """An open store that asks before and after a commit, a loan and a settlement; the rest is the store's own."""
 
-    def __init__(self, store: Any, boundaries: Boundaries, breaks: Callable[[str], None] | None) -> None:
+    def __init__(self, store: Any, name: str, boundaries: Boundaries, breaks: Callable[[str], None] | None) -> None:
         self._store = store
         self._boundaries = boundaries
-        self._faults = () if breaks is None or not boundaries.faults.commits else (Broken(breaks),)
+        allowed = boundaries.faults
+        self._conflicts: tuple[Fault, ...] = (Conflict(name),) if allowed.conflicts else ()
+        self._commits: tuple[Fault, ...] = ()
+        if breaks is not None and allowed.commits:
+            self._commits = (Broken(breaks), Undecided(name), Undecided(name, applied=True))
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._store, name)
@@ -52,7 +65,8 @@ class GuardedOpen:
 
     def unit(self, *, alone: bool = False) -> GuardedUnit:
         """Give one unit of work."""
-        return GuardedUnit(self._store.unit(alone=alone), self._boundaries, self._faults)
+        faults = (*self._commits, *self._conflicts)
+        return GuardedUnit(self._store.unit(alone=alone), self._boundaries, faults, self._conflicts)
 
     async def claim(self, **loan: Any) -> Any:
         """Lend lanes."""
@@ -70,7 +84,8 @@ class GuardedOpen:
         """Record outcomes."""
         if not settlements:
             return await self._store.settle(settlements)
-        return await self._boundaries.around("Lanes.settle", lambda: self._store.settle(settlements))
+        settle = self._store.settle
+        return await self._boundaries.around("Lanes.settle", lambda: settle(settlements), more=self._conflicts)
 
     async def _claimed(self, name: str, claimed: Any) -> Any:
         """Ask once a loan is durable; that nothing was due is no event."""
@@ -83,14 +98,17 @@ class GuardedOpen:
 
 @final
 class GuardedUnit:
-    """A unit of work that asks around its commit."""
+    """A unit of work that asks around its commit, and where it may lose against another one, before it begins."""
 
-    __slots__ = ("_boundaries", "_faults", "_manager", "_unit")
+    __slots__ = ("_boundaries", "_conflicts", "_faults", "_manager", "_unit")
 
-    def __init__(self, manager: Any, boundaries: Boundaries, faults: tuple[Broken, ...]) -> None:
+    def __init__(
+        self, manager: Any, boundaries: Boundaries, faults: tuple[Fault, ...], conflicts: tuple[Fault, ...]
+    ) -> None:
         self._manager = manager
         self._boundaries = boundaries
         self._faults = faults
+        self._conflicts = conflicts
         self._unit: Any = manager
 
     async def __aenter__(self) -> GuardedUnit:
@@ -102,6 +120,15 @@ class GuardedUnit:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._unit, name)
+
+    async def begin(self) -> None:
+        """Open the transaction unless it is open."""
+        if self._conflicts and not self._unit.is_open:
+            (conflict,), fiber = self._conflicts, FIBER.get()
+            titles = (NO_FAULT, conflict.title)
+            if self._boundaries.answer(fiber.name, "Transaction.begin", "fault", titles) != NO_FAULT:
+                await conflict.meet(self._boundaries.victim, fiber, self._unit.begin)
+        await self._unit.begin()
 
     async def commit(self, ledger: Ledger) -> Any:
         """Commit; where nothing is written, nobody is asked."""
@@ -127,3 +154,43 @@ class Broken:
         """Fail this COMMIT and those that come until time has passed."""
         self._breaks("disk I/O error")
         return await go()
+
+
+@final
+@frozen
+class Undecided:
+    """The verdict on a COMMIT does not arrive in time; `applied`: it is durable all the same."""
+
+    store: str
+    applied: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return "no verdict after it was done" if self.applied else "no verdict"
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Wait as long as a store does, and say that nobody knows."""
+        if self.applied:
+            await go()
+        # Shielded: a store that is cancelled waits for the verdict all the same.
+        with CancelScope(shield=True):
+            await anyio.sleep(_VERDICT.total_seconds())
+        raise CommitUndecided(self.store, waited=_VERDICT)
+
+
+@final
+@frozen
+class Conflict:
+    """A unit loses against another one, and nothing of it is written."""
+
+    store: str
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return "conflict"
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Lose."""
+        raise StoreConflict(self.store, reason="another unit was first")

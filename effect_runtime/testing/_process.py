@@ -5,8 +5,8 @@ Volatile is what its present life holds; stores, broker and parties are outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from contextvars import Context
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias, final
@@ -16,14 +16,16 @@ from anyio import CancelScope
 from attrs import define, field, frozen
 
 from effect_runtime.app import App
-from effect_runtime.dispatch import Principal, anonymous
-from effect_runtime.effect import Call, Cancelled, Eff, Exit
+from effect_runtime.dispatch import CommitUnknown, Principal, anonymous
+from effect_runtime.effect import Call, Cancelled, Eff, Exit, Failed
+from effect_runtime.testing._host import VirtualTime
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio
 from effect_runtime.testing._sequencer import FIBER, MAIN, Fiber, Sequencer
 
 OnCrash: TypeAlias = Literal["retry", "abandon"]
-"""What a client does about a program that a crash interrupted: begin it again under the same id, or give it up."""
+"""What a client does about a program of which nobody can say how it ended, because of a crash or a commit without a
+verdict: begin it again under the same id, or give it up."""
 
 RESTART: Final = 0.1
 """Virtual seconds from a crash to the next life."""
@@ -58,10 +60,14 @@ class Visit:
 
 @frozen(eq=False)
 class Ground:
-    """What one life of a process stands on: its application, what listens beside it, and what dies with it."""
+    """What one life of a process stands on: its application, what listens beside it, and what dies with it.
+
+    `again` stands around the boot of a process that has died before.
+    """
 
     app: App
     beside: Callable[[App], AbstractContextManager[object]]
+    again: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
     crash: Callable[[], None]
 
 
@@ -77,8 +83,12 @@ class Process:
         *,
         on_crash: OnCrash,
         ground: Callable[[Process, Incarnation], Ground],
+        clock: VirtualTime,
+        lose_power: Callable[[], None],
     ) -> None:
         self.name = name
+        self.is_upgraded = False
+        self.clock = clock
         self.sequencer = sequencer
         self.visits = visits
         self.lives: list[Incarnation] = []
@@ -86,12 +96,19 @@ class Process:
         self._ground = ground
         self._present: Ground | None = None
         self._is_booting = False
+        self._doomed = 0
+        self._lose_power = lose_power
         sequencer.unfinished += sum(not visit.is_over for visit in visits)
 
     @property
     def life(self) -> Incarnation:
         """Return the present life, or the last one."""
         return self.lives[-1]
+
+    @property
+    def is_used(self) -> bool:
+        """Tell whether a client's program has begun and has not ended."""
+        return any(visit.is_inside for visit in self.visits)
 
     def boot(self) -> None:
         """Begin a life: a new loop, a new context, the application built anew."""
@@ -112,10 +129,29 @@ class Process:
         context.run(in_asyncio)
         return context
 
-    async def crash(self) -> None:
-        """Die at once, and begin another life soon; whoever asked for it never goes on."""
+    async def crash(self, *, again: int = 0) -> None:
+        """Die at once, and begin another life soon, of which `again` die in turn; whoever asked never goes on."""
+        self._doomed = again
+        self.die()
+        await self.sequencer.give_way()
+
+    async def crash_all(self) -> None:
+        """Die at once together with every other process."""
+        self._lose_power()
+        await self.sequencer.give_way()
+
+    async def upgrade(self) -> None:
+        """Die at once; every later life runs the next version of the application."""
+        self.is_upgraded = True
+        self.die()
+        await self.sequencer.give_way()
+
+    def die(self) -> None:
+        """End the present life and begin another one soon; one that is dead already does begin again."""
         life, ground = self.life, self._present
-        assert ground is not None  # who asks to die lives
+        if life.is_dead:
+            return
+        assert ground is not None  # who lives stands on it
         life.die()
         ground.crash()
         self.sequencer.tell(self.name, MAIN, "CRASH")
@@ -125,7 +161,10 @@ class Process:
             self.sequencer.unfinished += 1
         heir = Incarnation(self.sequencer, self.name)
         heir.call_later(RESTART, self.boot, context=Context())
-        await self.sequencer.give_way()
+
+    def jump(self, by: timedelta) -> None:
+        """Set the clock on the wall, for this life and those that come."""
+        self.clock.skew += by
 
     async def pause(self, duration: timedelta) -> None:
         """Stand still with everything that it does, timers too; it wakes without knowing that time has passed."""
@@ -149,11 +188,18 @@ class Process:
 
     async def _live(self, life: Incarnation, ground: Ground) -> None:
         try:
-            async with ground.app.running() as app:
-                with ground.beside(app):
+            async with AsyncExitStack() as stack:
+
+                async def boot() -> None:
+                    await stack.enter_async_context(ground.app.running())
+
+                if self._doomed:
+                    await self.crash(again=self._doomed - 1)
+                await (boot() if len(self.lives) == 1 else ground.again(boot))
+                with ground.beside(ground.app):
                     self._is_booting = False
                     self.sequencer.unfinished -= 1
-                    self._admit(life, app)
+                    self._admit(life, ground.app)
                     await life.create_future()
         except BaseException as error:
             if life.is_dead:
@@ -166,6 +212,10 @@ class Process:
                 fiber = Fiber(self.name, visit.client.name)
                 life.create_task(self._visited(visit, fiber, app), context=self.context(fiber))
 
+    def _is_begun_again(self, exit: Exit[Any, Any]) -> bool:
+        """Tell whether a client asks again, as an application says that one should who was told nothing certain."""
+        return self._on_crash == "retry" and isinstance(exit, Failed) and isinstance(exit.error, CommitUnknown)
+
     async def _visited(self, visit: Visit, fiber: Fiber, app: App) -> None:
         client, sequencer = visit.client, self.sequencer
         try:
@@ -177,13 +227,16 @@ class Process:
                 program = client.programs[number]
                 command_id = f"{client.name}-{number}" if isinstance(program, Call) else None
                 visit.is_inside = True
+                sequencer.turns += 1
                 sequencer.tell(self.name, fiber.name, "begin", number)
                 exit: Exit[Any, Any] = Cancelled()
                 with CancelScope() as fiber.scope:
                     exit = await app.run_exit(program, command_id=command_id, principal=client.principal)
                 sequencer.tell(self.name, fiber.name, "end", number, exit)
                 visit.is_inside = False
-                visit.exits.append(exit)
+                sequencer.turns += 1
+                if not self._is_begun_again(exit):
+                    visit.exits.append(exit)
         except BaseException as error:
             if self.life.is_dead:
                 raise  # it is being disposed of

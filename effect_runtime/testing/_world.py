@@ -6,18 +6,18 @@ Built for one run and disposed of after it. What outlives it, disks and parties,
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias, final, runtime_checkable
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from effect_runtime.app import App
 from effect_runtime.dispatch import Binding, Context, Store, Subscription
 from effect_runtime.effect import Exit
 from effect_runtime.integration import Topic, Transport, topic_name
-from effect_runtime.interpreter import Host
+from effect_runtime.interpreter import Host, Interceptor
 from effect_runtime.outbox import Pace
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import Medium
@@ -28,18 +28,23 @@ from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._guarded import GuardedStore
 from effect_runtime.testing._history import History, Spoken
-from effect_runtime.testing._host import virtual_host
+from effect_runtime.testing._host import VirtualTime, virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._linear import Linearizable
+from effect_runtime.testing._party import state_of
 from effect_runtime.testing._process import Client, Ground, OnCrash, Process, Visit
-from effect_runtime.testing._sequencer import FIBER, Ending, Order, Sequencer
+from effect_runtime.testing._sequencer import FIBER, Ending, Order, Rest, Sequencer
 from effect_runtime.testing._site import Alternative, Chooser, Plan, Site
 from effect_runtime.testing._trace import Trace
+from effect_runtime.testing._upgrade import Heirs, heirs_of, readdressed
 from effect_runtime.transports import InProcess
 
 _ALONE: Final = Pace(alone=True)
 
 _SHARED: Final = Pace(idle_poll=timedelta(seconds=1))
+
+_UNSURE: Final = Pace(idle_poll=timedelta(seconds=30))
+"""Where a commit may go unheard, or a clock be set: somebody has to look, but not often."""
 
 _GIVEN: Final = 1 << 15
 """The number of the first process that does what is given. Numbers have two bytes in an id."""
@@ -98,6 +103,7 @@ class Setting:
     strict: bool
     bound: int
     around_wire: Callable[[Transport], Transport] | None = None
+    parties: Sequence[object] = ()
     is_given: bool = False
 
 
@@ -109,7 +115,8 @@ class Run:
     what nobody caught. `ending` tells whether the clients came to an end: "quiet" is a deadlock, "restless" a
     livelock; `busiest` is how much happened at one instant. `exits` has each client's programs; None is one that was
     given up. `said` has what each broken claim said, or looked at; `reached` names the claims of `sometimes` that held;
-    `unexplained` has the messages for which no order accounts.
+    `unexplained` has the messages for which no order accounts. `remains` tells, of each place that can fail, what a
+    crash before and after it would leave behind.
     """
 
     plan: Plan
@@ -126,6 +133,7 @@ class Run:
     reached: tuple[str, ...] = ()
     said: Mapping[str, tuple[str, ...]] = {}
     unexplained: Sequence[Spoken] = ()
+    remains: Mapping[Site, tuple[Rest | None, Rest | None]] = field(factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -147,9 +155,17 @@ class World:
         self._boundaries: list[Boundaries] = []
         self._claims = Claims()
         self._history = History() if setting.linearizable is not None else None
-        self._hosts: dict[str, Host] = {}
+        # A run must not draw the ids of what was given: an inbox would take its events for those.
+        numbered = enumerate(setting.processes, _GIVEN if setting.is_given else 0)
+        self._hosts = {
+            name: virtual_host(self.sequencer, number=number, start=setting.start) for number, name in numbered
+        }
+        upgrade = setting.faults.upgrade
+        self._heirs: Heirs = {} if upgrade is None else heirs_of(setting.app, upgrade)
         self._ways = {binding.name: durable[id(binding.store)] for binding in setting.bindings}
-        self._is_shared = _shared(setting)
+        self._pace = _pace(setting)
+        if setting.faults.crashes:
+            self.sequencer.outlives = self._outlives
         self._join()
         self.processes = [
             Process(
@@ -158,13 +174,11 @@ class World:
                 [Visit(client) for client in setting.clients.get(name, ())],
                 on_crash=setting.on_crash,
                 ground=self._ground,
+                clock=_clock(self._hosts[name]),
+                lose_power=self._lose_power,
             )
             for name in setting.processes
         ]
-        # A run must not draw the ids of what was given: an inbox would take its events for those.
-        first = _GIVEN if setting.is_given else 0
-        for number, process in enumerate(self.processes, first):
-            self._hosts[process.name] = virtual_host(self.sequencer, number=number, start=setting.start)
 
     def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the SQLite store of one context."""
@@ -204,7 +218,14 @@ class World:
             reached=tuple(self._claims.reached),
             said=self._claims.said,
             unexplained=unexplained,
+            remains=sequencer.remains,
         )
+
+    def _outlives(self) -> Hashable:
+        """Return what tells two states of all that is durable apart."""
+        stores = tuple((each.version, getattr(each, "broken", None)) for each in self._durable.values())
+        clocks = tuple((process.clock.skew, process.is_upgraded) for process in self.processes)
+        return stores, self._broker.version, clocks, tuple(state_of(party) for party in self._setting.parties)
 
     def watch(self) -> None:
         """Look at what must always hold, and at what should once."""
@@ -257,6 +278,12 @@ class World:
         for durable in self._durable.values():
             if isinstance(durable, Disk):
                 durable.broken = None
+        for process in self.processes:
+            process.clock.skew = timedelta(0)
+
+    def _lose_power(self) -> None:
+        for process in self.processes:
+            process.die()
 
     def _join(self) -> None:
         """Make every group known before anything is published."""
@@ -267,23 +294,27 @@ class World:
             self._broker.join(topic_name(heard.topic), heard.id)
 
     def _ground(self, process: Process, life: Incarnation) -> Ground:
-        setting = self._setting
-        boundaries = Boundaries(self.sequencer, process.name, process, setting.faults, self.watch, self._healed)
+        setting, faults, version = self._setting, self._setting.faults, self._setting.app
+        interceptors: list[Interceptor] = [] if self._history is None else [self._history.intercept]
+        if process.is_upgraded and faults.upgrade is not None:
+            version, faults = faults.upgrade, evolve(faults, upgrade=None)
+            interceptors.append(readdressed(self._heirs))
+        boundaries = Boundaries(self.sequencer, process.name, process, faults, self.watch, self._healed)
         self._boundaries.append(boundaries)
-        stores, deaths = self._stores(process, boundaries)
+        stores, deaths = self._stores(version.bindings, process, boundaries)
         wire: Transport = InProcess()
         beside: Callable[[App], ExitStack] = _alone
         if len(setting.processes) > 1 or setting.hears:
             wire = broker_wire = BrokerWire(self._broker, life, boundaries, process.context)
             heard = [each for each in setting.hears if each.context in setting.processes[process.name]]
             beside = _listening(broker_wire, heard)
-        app = setting.app.moved(
+        app = version.moved(
             self._hosts[process.name],
             lambda binding: stores.get(id(binding.store)) if binding.name in setting.processes[process.name] else None,
             wire=wire if setting.around_wire is None else setting.around_wire(wire),
-            interceptors=[*([] if self._history is None else [self._history.intercept]), boundaries.intercept],
+            interceptors=[*interceptors, boundaries.intercept],
             elsewhere=setting.elsewhere,
-            pace=_SHARED if self._is_shared else _ALONE,
+            pace=self._pace,
         )
 
         def crash() -> None:
@@ -291,17 +322,17 @@ class World:
                 die()
             self._broker.drop(life)
 
-        return Ground(app, beside, crash)
+        return Ground(app, beside, boundaries.again, crash)
 
     def _stores(
-        self, process: Process, boundaries: Boundaries
+        self, bindings: Sequence[Binding], process: Process, boundaries: Boundaries
     ) -> tuple[dict[int, GuardedStore], list[Callable[[], None]]]:
         stores: dict[int, GuardedStore] = {}
         deaths: list[Callable[[], None]] = []
-        for binding in self._setting.bindings:
+        for binding in bindings:
             if binding.name not in self._setting.processes[process.name] or id(binding.store) in stores:
                 continue
-            durable, store, breaks = self._durable[id(binding.store)], binding.store, None
+            durable, store, breaks = self._ways[binding.name], binding.store, None
             if isinstance(durable, Disk):
                 assert isinstance(store, Movable)  # a disk stands for nothing else
                 drive = durable.drive()
@@ -322,7 +353,19 @@ class World:
         return breaks
 
 
-def _shared(setting: Setting) -> bool:
+def _clock(host: Host) -> VirtualTime:
+    assert isinstance(host.time, VirtualTime)  # all hosts of a run are virtual ones
+    return host.time
+
+
+def _pace(setting: Setting) -> Pace:
+    """Say how often processes look for what they were not told of."""
+    if _is_shared(setting):
+        return _SHARED
+    return _UNSURE if setting.faults.commits or setting.faults.clocks else _ALONE
+
+
+def _is_shared(setting: Setting) -> bool:
     """Tell whether two processes commit to one store."""
     users: dict[int, set[str]] = {}
     for binding in setting.bindings:

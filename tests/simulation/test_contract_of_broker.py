@@ -24,6 +24,32 @@ from tests.transports.contract import TransportContract
 CLAIMS = sorted(name for name in dir(TransportContract) if name.startswith("test_"))
 
 
+class Unharmed:
+    """A process to which nothing happens: no fault of these worlds is one of a process."""
+
+    is_used = False
+
+    async def crash(self, *, again: int = 0) -> None:
+        """Refuse to die."""
+        raise AssertionError("no fault of this world is a crash")
+
+    async def crash_all(self) -> None:
+        """Refuse to die."""
+        raise AssertionError("no fault of this world is a crash")
+
+    async def upgrade(self) -> None:
+        """Refuse to change."""
+        raise AssertionError("no fault of this world is an upgrade")
+
+    async def pause(self, duration: timedelta) -> None:
+        """Refuse to stand still."""
+        raise AssertionError("no fault of this world is a pause")
+
+    def jump(self, by: timedelta) -> None:
+        """Refuse another time."""
+        raise AssertionError("no fault of this world is a clock that jumps")
+
+
 class Brokered(TransportContract):
     """The contract on one life of one process."""
 
@@ -31,15 +57,11 @@ class Brokered(TransportContract):
 
     def __init__(self, sequencer: Sequencer, faults: Faults) -> None:
         self.life = Incarnation(sequencer, "p")
-        self.boundaries = Boundaries(sequencer, "p", self, faults, lambda: None)
+        self.boundaries = Boundaries(sequencer, "p", Unharmed(), faults, lambda: None)
 
     async def pause(self) -> None:
         """Let a little time pass: a message that was not taken comes again after some."""
         await anyio.sleep(0.1)
-
-    async def crash(self) -> None:
-        """Nobody dies here."""
-        raise AssertionError("no fault of this world is a crash")
 
     def context(self, fiber: Fiber) -> Context:
         """Return a context for one fiber."""

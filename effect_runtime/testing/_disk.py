@@ -234,16 +234,16 @@ class Side:
             raise sqlite3.ProgrammingError("the process that used this connection has crashed, or closed it")
         disk = self._disk
         disk.sql.host = self._host
+        if statement[:6] == "PRAGMA":
+            name, _, value = (part.strip() for part in statement[6:].partition("="))
+            if name.partition("(")[0] in _SETTINGS:
+                return self._setting(name, value)
         if disk.writer is self:
             return self._written(statement, parameters)
         if statement == "BEGIN IMMEDIATE":
             if self._is_reading or self._readonly:
                 raise _error(*(_NESTED if self._is_reading else _READONLY))
             return disk.begin(self)
-        if statement[:6] == "PRAGMA":
-            name, _, value = (part.strip() for part in statement[6:].partition("="))
-            if name.partition("(")[0] in _SETTINGS:
-                return self._setting(name, value)
         if self._is_reading:
             return self._read(statement, parameters)
         if statement == "BEGIN":
@@ -289,14 +289,14 @@ class Side:
         copy = self._copy = seen or disk.lend()
         try:
             return copy.connection.execute(statement, parameters)
-        except sqlite3.OperationalError as error:
-            if self._readonly or error.sqlite_errorname != "SQLITE_READONLY":
+        except sqlite3.Error as error:
+            if seen is None:  # what was refused has fixed nothing
+                self._let_go()
+                self._is_reading = True
+            if self._readonly or getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY":
                 raise
         # It began deferred and turns from reading to writing: only from what is newest.
-        if seen is None:
-            self._let_go()
-            self._is_reading = True
-        elif disk.writer is None and seen.version != disk.version:
+        if seen is not None and disk.writer is None and seen.version != disk.version:
             raise _error(*_STALE)
         disk.begin(self)
         self._let_go()

@@ -7,7 +7,7 @@ from attrs import frozen
 from effect_runtime import Refused, do
 from effect_runtime.effect import uninterruptible
 from effect_runtime.testing import Client, Faults, Simulation, View
-from tests.simulation.strangers.premises import Doing, Program, Stranger, app_of, desk_of, facts_of
+from tests.simulation.strangers.premises import Doing, Looking, Program, Stranger, app_of, desk_of, facts_of
 
 
 @frozen
@@ -20,6 +20,13 @@ class Take:
 @frozen
 class Give:
     """Put money onto an account."""
+
+    account: str
+
+
+@frozen
+class Exists:
+    """Ask whether there is an account."""
 
     account: str
 
@@ -42,15 +49,22 @@ def _world(planted: bool) -> Simulation:
         rt = yield from bank.runtime
         yield from rt.facts.add("balance", cmd.account, 1)
 
+    @bank.query(access="public")
+    def exists(ask: Exists) -> Looking[bool]:
+        rt = yield from bank.reads
+        return ask.account in (yield from rt.facts.all("balance"))
+
     @do
     def both() -> Program[None, Refused]:
         yield from take(Take("a"))
+        yield from exists(Exists("b"))
         yield from give(Give("b"))
 
     @do
     def move() -> Program[None, Refused]:
         if planted:
             yield from uninterruptible(take(Take("a")))
+            yield from exists(Exists("b"))
             yield from uninterruptible(give(Give("b")))
         else:
             yield from uninterruptible(both())

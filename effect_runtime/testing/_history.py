@@ -5,6 +5,7 @@ A message that no answer came to may or may not have been done. Knows no model a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from attrs import define, field
@@ -18,20 +19,35 @@ from effect_runtime.testing._sequencer import FIBER
 @final
 @define(eq=False)
 class Spoken:
-    """One message of a client: when it began and ended, counted in such moments; None: nobody knows how it ended."""
+    """One message of a client: when it began and ended, counted in such moments; None: nobody knows how it ended.
+
+    `instead` is what a model answers in an order that explains all the others, where that is something else.
+    """
 
     client: str
     message: Any
     began: int
     ended: int | None = None
     exit: Exit[Any, Any] | None = None
+    instead: Exit[Any, Any] | None = None
 
     def __str__(self) -> str:
-        return f"{self.client}: {self.message!r} -> {'no answer' if self.exit is None else _shown(self.exit)}"
+        told = f"{self.client}: {self.message!r} -> {'no answer' if self.exit is None else _shown(self.exit)}"
+        return told if self.instead is None else f"{told}, where the model says {_shown(self.instead)}"
 
 
 def _shown(exit: Exit[Any, Any]) -> str:
     return repr(exit.value if isinstance(exit, Succeeded) else exit)
+
+
+def drawn(history: Sequence[Spoken]) -> Iterator[str]:
+    """Draw when each message was asked and answered, from left to right, beside what it was."""
+    moments = sorted({moment for each in history for moment in (each.began, each.ended) if moment is not None})
+    column = {moment: number for number, moment in enumerate(moments)}
+    for each in history:
+        first, last = column[each.began], len(moments) if each.ended is None else column[each.ended]
+        bar = f"{' ' * first}[{'-' * (last - first - 1)}{'?' if each.ended is None else ']'}"
+        yield f"{bar:{len(moments) + 1}} {each}"
 
 
 @final

@@ -50,17 +50,23 @@ class Linearizable:
         return f"linearizable({type(self.model).__name__})"
 
     def unexplained(self, history: Sequence[Spoken]) -> Sequence[Spoken]:
-        """Return the shortest beginning of some key's history that no order explains; nothing if all are explained."""
+        """Return the shortest beginning of a key's history that no order explains; nothing if all are explained."""
         keys: dict[Hashable, list[Spoken]] = {}
         for spoken in history:
             if not (isinstance(spoken.exit, Failed) and isinstance(spoken.exit.error, Invalid | Forbidden)):
                 keys.setdefault(self.key(spoken.message), []).append(spoken)
-        for spoken_of_key in keys.values():
-            looked_at = spoken_of_key[: self.most]
-            for moment in sorted(each.ended for each in looked_at if each.ended is not None):
-                beginning = [_until(each, moment) for each in looked_at if each.began < moment]
-                if not _explained(self.model, tuple(beginning)):
-                    return beginning
+        found = [beginning for spoken in keys.values() if (beginning := self._beginning(spoken[: self.most]))]
+        if not found:
+            return ()
+        shortest = min(found, key=len)
+        _contradict(self.model, shortest)
+        return shortest
+
+    def _beginning(self, history: Sequence[Spoken]) -> Sequence[Spoken]:
+        for moment in sorted(each.ended for each in history if each.ended is not None):
+            beginning = [_until(each, moment) for each in history if each.began < moment]
+            if not _explained(self.model, tuple(beginning)):
+                return beginning
         return ()
 
 
@@ -71,10 +77,28 @@ def _until(spoken: Spoken, moment: int) -> Spoken:
     return Spoken(spoken.client, spoken.message, spoken.began)
 
 
-def _explained(model: Explains, history: tuple[Spoken, ...]) -> bool:
-    """Try every order, one message after the other; what has been tried from an equal model is not tried again."""
+def _contradict(model: Explains, history: Sequence[Spoken]) -> None:
+    """Note beside the last answer, which no order explains, what the model says in one that explains all others."""
+    last = max(history, key=lambda each: each.ended if each.exit is not None and each.ended is not None else -1)
+    others = tuple(Spoken(each.client, each.message, each.began) if each is last else each for each in history)
+    said: dict[int, Exit[Any, Any]] = {}
+    if _explained(model, others, needed=history.index(last), said=said):
+        last.instead = said[history.index(last)]
+
+
+def _explained(
+    model: Explains,
+    history: tuple[Spoken, ...],
+    *,
+    needed: int | None = None,
+    said: dict[int, Exit[Any, Any]] | None = None,
+) -> bool:
+    """Try every order, one message after the other; what has been tried from an equal model is not tried again.
+
+    `needed` has to be among them although it has no answer; `said` gets what the model answers to those that have none.
+    """
     failed: set[tuple[Any, int]] = set()
-    full = sum(1 << number for number, each in enumerate(history) if each.exit is not None)
+    full = sum(1 << number for number, each in enumerate(history) if each.exit is not None or number == needed)
 
     def explained(model: Explains, done: int) -> bool:
         if done & full == full:
@@ -89,6 +113,8 @@ def _explained(model: Explains, history: tuple[Spoken, ...]) -> bool:
                 continue  # somebody was answered before this one began
             after, exit = model.apply(spoken.message)
             if (spoken.exit is None or spoken.exit == exit) and explained(after, done | 1 << number):
+                if said is not None and spoken.exit is None:
+                    said[number] = exit
                 return True
         failed.add((model, done))
         return False

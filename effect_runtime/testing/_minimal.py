@@ -6,7 +6,7 @@ with one deviation. Only what needs more deviations than that is whittled down f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations, islice
 
 from attrs import evolve, frozen
@@ -15,7 +15,7 @@ from effect_runtime.testing._allowance import Allowance
 from effect_runtime.testing._process import OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Canonical, Plan, Planned
+from effect_runtime.testing._site import Alternative, Canonical, Plan, Planned, Site
 from effect_runtime.testing._world import Run
 
 _SELECTIONS = 64
@@ -27,14 +27,24 @@ Selection = Sequence[tuple[str, tuple[int, ...]]]
 
 @frozen(kw_only=True)
 class Failing:
-    """A run that fails, and what it takes to repeat it. `least`: everything with fewer deviations is sound."""
+    """A run that fails, and what it takes to repeat it: `selection` of the `among` programs that there are.
+
+    `least`: everything with fewer deviations is sound. `is_needed`: so is this run without any one of its deviations.
+    """
 
     simulation: Simulation
     run: Run
     on_crash: OnCrash
     order: Order
     selection: Selection
+    among: int = 0
     least: bool = False
+    is_tight: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether each of the deviations was left out once, and the failure with it."""
+        return self.least or self.is_tight
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,7 +69,17 @@ def everything(simulation: Simulation) -> Selection:
 
 
 def minimised(whole: Simulation, found: Failing, allowance: Allowance) -> Failing:
-    """Return the smallest run found that fails as `found` does; of `whole`, the world with all its clients."""
+    """Return the smallest run found that fails as `found` does; of `whole`, the world with all its clients.
+
+    What does not fail again when it is repeated is not returned: then it is what was found.
+    """
+    found = evolve(found, among=_count(everything(whole)))
+    smallest = _smallest(whole, found, allowance)
+    again = smallest.simulation.run(Planned(smallest.run.plan), order=smallest.order)
+    return smallest if again.failure == found.run.failure else found
+
+
+def _smallest(whole: Simulation, found: Failing, allowance: Allowance) -> Failing:
     selections = _selections(whole)
     for selection in islice(selections, _SELECTIONS):
         if allowance.is_spent:
@@ -81,6 +101,8 @@ def _with_at_most_one(candidate: Failing, found: Failing, allowance: Allowance) 
     for order in orders if found.order in orders else (*orders, found.order):
         in_order = evolve(candidate, order=order)
         boring = in_order.simulation.run(Canonical(), order=order)
+        if boring.failure is not None and _is_another_world(found, order):
+            return None
         if boring.failure == found.run.failure:
             return evolve(in_order, run=boring, least=True)
         for plan in _singles(found.run, boring) if found.run.plan or order != found.order else ():
@@ -93,32 +115,83 @@ def _with_at_most_one(candidate: Failing, found: Failing, allowance: Allowance) 
     return None
 
 
+def _is_another_world(found: Failing, order: Order) -> bool:
+    """Tell whether a selection that fails by itself, in an order, is no smaller way to fail.
+
+    The whole world passed, so this one lacks what it rests on: a message that has to come before the others.
+    """
+    return bool(found.run.plan) or order != found.order
+
+
 def _singles(found: Run, boring: Run) -> Iterator[Plan]:
-    """Yield the plans of one deviation: those of a found plan first, then all that a boring run offers."""
+    """Yield the plans of one deviation: those of a found plan first, then all that a boring run offers.
+
+    Of crashes that leave the same behind, only the first.
+    """
     offered = {site: range(1, len(titles)) for site, titles in boring.asked}
     likely = [(site, index) for site, index in found.plan.items() if index in offered.get(site, ())]
+    titles = dict(boring.asked)
+    met: set[Hashable] = set()
     others = [(site, index) for site, indices in offered.items() for index in indices]
     for site, index in dict.fromkeys((*likely, *others)):
-        yield {site: index}
+        left = left_by(boring, site, titles[site][index])
+        if left is None or (site.process, left) not in met:
+            met.add((site.process, left))
+            yield {site: index}
+
+
+def left_by(run: Run, site: Site, title: Alternative) -> Hashable:
+    """Return what a crash at a site of a run would leave behind; None for what is no crash, or where nobody knows."""
+    before, after = run.remains.get(site, (None, None))
+    return {"crash before": before, "crash after": after}.get(title)
 
 
 def _whittled(whole: Simulation, found: Failing, allowance: Allowance, *, least: int) -> Failing:
-    """Leave out one deviation after the other, then one program after the other, as long as it still fails.
+    """Take something away, as long as it still fails: a deviation, a program, or two deviations for another one.
 
     A plan of up to `least` deviations is known to be the smallest: whatever is smaller was tried.
     """
     smallest, is_smaller = evolve(found, least=found.least or len(found.run.plan) <= least), True
     while is_smaller and not allowance.is_spent:
         is_smaller = False
-        for candidate in (*_fewer_deviations(smallest), *_fewer_programs(whole, smallest)):
+        for candidate in _smaller(whole, smallest, found, allowance):
+            if allowance.is_spent:
+                return smallest
             allowance.spend()
-            plan = candidate.run.plan
-            run = candidate.simulation.run(Planned(plan), order=found.order)
+            run = candidate.simulation.run(Planned(candidate.run.plan), order=found.order)
             shown = evolve(candidate, run=run, least=len(run.plan) <= least)
             if run.failure == found.run.failure and shown.size < smallest.size:
                 smallest, is_smaller = shown, True
                 break
-    return smallest
+    return evolve(smallest, is_tight=not allowance.is_spent)
+
+
+def _smaller(whole: Simulation, failing: Failing, found: Failing, allowance: Allowance) -> Iterator[Failing]:
+    """Yield what might fail, too, and is smaller, the likeliest first."""
+    yield from _fewer_deviations(failing)
+    fewer = [each for each in _fewer_programs(whole, failing) if not _fails_by_itself(each, found, allowance)]
+    yield from fewer
+    if len(failing.run.plan) > 2:
+        for kept in combinations(failing.run.plan.items(), len(failing.run.plan) - 2):
+            yield from _with_another(failing, dict(kept))
+    for candidate in fewer:
+        for kept in combinations(failing.run.plan.items(), len(failing.run.plan) - 1):
+            yield from _with_another(candidate, dict(kept))
+
+
+def _fails_by_itself(candidate: Failing, found: Failing, allowance: Allowance) -> bool:
+    if not _is_another_world(found, candidate.order):
+        return False
+    allowance.spend()
+    return candidate.simulation.run(Canonical(), order="run to block").failure is not None
+
+
+def _with_another(failing: Failing, kept: Plan) -> Iterator[Failing]:
+    """Yield plans with some of the deviations, and one more wherever these lead."""
+    run = failing.simulation.run(Planned(kept), order=failing.order)
+    for plan in _singles(run, run):
+        if not plan.keys() & kept.keys():
+            yield evolve(failing, run=evolve(failing.run, plan={**kept, **plan}))
 
 
 def _fewer_deviations(failing: Failing) -> Iterator[Failing]:

@@ -15,7 +15,7 @@ from types import FrameType, GeneratorType, TracebackType
 from typing import Any, Final, Protocol, TypeAlias, final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen, has
 
 from effect_runtime.effect import Call, Operation
 from effect_runtime.testing._trace import Step
@@ -113,7 +113,7 @@ class Witness:
 
     def parties_end(self, parties: Sequence[object]) -> None:
         """Look at how the parties ended up, those that can show it."""
-        shown = (repr(party) for party in parties)
+        shown = (_party(party) for party in parties)
         self.parties = tuple(each for each in shown if " at 0x" not in each)
 
     def _changed(self) -> tuple[Change, ...]:
@@ -176,7 +176,7 @@ def _is_users(file: str) -> bool:
 
 def _sight(frame: FrameType | None) -> Sight:
     """Read the stack of whoever tells a step, from the innermost frame."""
-    block = plain = kind = message = None
+    block = plain = kind = message = handler = None
     for near, found in zip(chain([True] * _NEAR, repeat(False)), _stack(frame), strict=False):
         first = found.f_code.co_varnames[:1]
         place = place_of(found)
@@ -187,9 +187,12 @@ def _sight(frame: FrameType | None) -> Sight:
         operation = found.f_locals["operation"] if first == ("operation",) else None
         if isinstance(operation, Operation):
             kind = operation.method.kind if near else kind
-            if isinstance(operation, Call) and not near and message is None:
-                message = operation.title, str(getattr(operation.handler, "place", ""))
-    return Sight(block or plain, kind, message)
+            if isinstance(operation, Call):
+                place = str(getattr(operation.handler, "place", ""))
+                handler = handler or place or None
+                if not near and message is None:
+                    message = operation.title, place
+    return Sight(block or plain or handler, kind, message)
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -197,6 +200,16 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None and frame.f_code.co_name != "_drive":
         yield frame
         frame = frame.f_back
+
+
+def _party(party: object) -> str:
+    """Return a party with what it holds, without what it keeps to itself."""
+    kind: Any = type(party)
+    if not has(kind):
+        return repr(party)
+    held = {each.name: getattr(party, each.name, None) for each in fields(kind) if each.repr}
+    shown = (f"{name}={value!r}" for name, value in held.items() if not name.startswith("_"))
+    return f"{kind.__name__}({', '.join(shown)})"
 
 
 def _differences(old: Content, new: Content) -> Iterator[Change]:

@@ -32,6 +32,11 @@ def _world(case: Case) -> Simulation:
     return simulation_of(case, faults=every_fault(case))
 
 
+def _without_lines(text: str) -> str:
+    """Leave out the lines of the user's, which change with the corpus."""
+    return re.sub(r" *\(?bug_\w+\.py:\d+\)?", "", text)
+
+
 def _found(simulation: Simulation, **options: Any) -> Counterexample:
     with pytest.raises(Counterexample) as found:
         explore(simulation, budget=AGES, runs=options.pop("runs", 1_000), **options)
@@ -90,23 +95,27 @@ def test_a_report_names_the_deviation_to_remove_and_what_came_between() -> None:
     assert re.fullmatch(
         r"FAIL at_end\(what_is_told_is_true\)    1 deviation \(all smaller plans pass\)    replay: sim1:\S+", lines[0]
     )
-    assert lines[1:7] == [
+    assert [_without_lines(line) for line in lines[1:9]] == [
         "  t=0.000 desk/ann   Records.put                   'loan', 'b1', 1",
         "> t=0.000 desk/ann   CRASH after Outside.tell #1    <- remove this and the run passes",
         "  t=0.100 desk/main  restart",
         "  t=0.100 --         healed",
         "  t=0.100 --         what_is_told_is_true does not hold",
-        "  hint: Outside.tell precedes Transaction.commit; the first was done, the second was not",
+        "      desk: SELECT kind, key, value FROM record ORDER BY kind, key -> no row",
+        "  outside: Listener(told=['b1'], answers=True)",
+        "  hint: Outside.tell precedes Transaction.commit of lend; the first was done, the second was not, "
+        "and what lend had done in its transaction is undone",
     ]
-    assert lines[7].startswith("  found by plan ")
+    assert lines[9].startswith("  found by plan ")
+    assert lines[10] == "  clients give up what a crash interrupts"
 
 
 def test_a_race_is_reported_as_one_switch_with_what_came_between() -> None:
     """Although it was first seen in the other order, where no deviation shows which step matters."""
     found = _found(_bug(1))
     assert found.deviations == ("switch at shop/ann Readings.all #1 (schedule)",)
-    assert found.hint == (
-        "while ann was put off before Readings.all came bob's Records.put, bob's Transaction.commit, bob's lend"
+    assert _without_lines(found.hint or "") == (
+        "while ann was put off before Readings.all came bob's Records.put, bob's Transaction.commit of lend, bob's lend"
     )
 
 
@@ -114,7 +123,10 @@ def test_a_livelock_is_found_and_says_who_goes_on() -> None:
     """Too much happens at one instant; it need not happen for long."""
     found = _found(_bug(17))
     assert found.claim == "livelock"
-    assert found.trace[-2:] == ("  desk/ann goes on for ever after take", "  desk/bob goes on for ever after take")
+    assert [_without_lines(line) for line in found.trace[-2:]] == [
+        "  desk/ann goes on for ever after take, at",
+        "  desk/bob goes on for ever after take, at",
+    ]
 
 
 def test_a_finite_world_is_searched_to_its_end() -> None:
@@ -189,13 +201,13 @@ def test_answers_that_no_order_explains_are_shown_as_the_shortest_beginning() ->
     found = _found(simulation_of(evolve(bugs()[0], always=()), linearizable=Linearizable(Shop())))
     assert found.claim == "linearizable(Shop)"
     shown = [line for line in found.trace if "Lend(" in line and "->" in line]
-    assert shown[-2:] == [
-        "    bob: Lend(book='b1', patron='bob') -> None",
-        "    ann: Lend(book='b1', patron='ann') -> None",
+    assert [line.strip() for line in shown[-2:]] == [
+        "[]     bob: Lend(book='b1', patron='bob') -> None",
+        "[]  ann: Lend(book='b1', patron='ann') -> None, where the model says Failed(error='none left')",
     ]
 
 
 def test_plans_are_made_small_in_the_order_that_was_allowed() -> None:
-    """Two crashes are needed: both stay, and nothing else."""
+    """Something has to go wrong twice, a crash among it: both stay, and nothing else."""
     found = _found(_bug(15))
-    assert sorted(each.split(" at ")[0].split()[0] for each in found.deviations) == ["crash", "crash"]
+    assert (len(found.deviations), any("crash" in each for each in found.deviations)) == (2, True)

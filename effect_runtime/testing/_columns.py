@@ -1,0 +1,172 @@
+"""A run's trace in columns: when, where, what, what came of it, and on which line; deviations marked.
+
+Shows what lies near a deviation, before the end, and what changed something; a stretch that repeats is shown once.
+Knows nothing of searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from effect_runtime.testing._site import Site
+from effect_runtime.testing._trace import Step
+from effect_runtime.testing._witness import Sight, Witness
+from effect_runtime.testing._words import asked_and_answered, changed, line_of
+from effect_runtime.testing._world import Run
+
+_AROUND: Final = 12
+"""Steps shown on each side of a deviation, and before the end, of a long run."""
+
+_CHANGES: Final = 24
+"""Steps of a long run that changed something, and are shown wherever they stand; of more, none."""
+
+_ROUND: Final = 200
+"""Steps of the longest round that is looked for in a run that goes on for ever."""
+
+_UNTOLD: Final = frozenset({"begin", "CRASH"})
+"""Steps that say nothing to people: whose turn it is, and the death of a process that a deviation has named."""
+
+_COLUMN: Final = 28
+_TEXT: Final = 60
+
+_MEANING: Final = {
+    "switch": "others go first",
+    "late": "it comes after others",
+    "twice": "it comes once more",
+    "lost": "it does not arrive, and comes again",
+    "conflict": "another unit was first, and nothing of this one is written",
+    "no verdict": "it failed, and nobody is told",
+    "no verdict after it was done": "it is done, and nobody is told",
+    "the disk fails": "no COMMIT succeeds for a while",
+    "cancelled": "the host cancels the client",
+    "crash and upgrade before": "the process comes back as its next version",
+}
+"""What alternatives mean, where their names do not say it."""
+
+
+class Row(NamedTuple):
+    """A step as it is told: its number in the trace, and the site if it is a deviation."""
+
+    number: int
+    step: Step
+    site: Site | None
+
+
+def columns(run: Run, witness: Witness | None = None, *, is_needed: bool = True) -> list[str]:
+    """Return the trace of a run in columns. `is_needed`: without any of the deviations the failure is gone."""
+    rows = list(_told(run))
+    place = max((len(place_of(row.step)) for row in rows), default=0)
+    what = min(_COLUMN, max((len(row.step.what) for row in rows if row.site is None), default=0))
+    sights = {} if witness is None else witness.sights
+    changes = {} if witness is None else witness.changes
+    rows = _as_far_as_it_failed(run, rows)
+    told = {row.number: _text(row, changed(changes.get(row.number, ()))) for row in rows}
+    shown, round_ = _shown(run, rows, set(changes))
+    wide = min(_TEXT, max((len(told[row.number]) for row in shown if row is not None and row.site is None), default=0))
+    lines, skipped = [], 0
+    for row in shown:
+        if row is None:
+            skipped += 1
+            continue
+        if skipped:
+            lines.append(f"  ... {skipped} step{'s' if skipped > 1 else ''}")
+            skipped = 0
+        sight = sights.get(row.number)
+        if row.site is None:
+            lines.append(_line(row.step, place, what, told[row.number], wide, sight))
+        else:
+            lines.append(_deviation(run, row, row.site, place, sight, is_needed=is_needed))
+        lines.extend(f"      {words}" for words in _evidence(run, row.step))
+    if round_:
+        lines.append(f"  ... {len(rows) - len(shown)} steps: the last {round_} of these come again and again")
+    return lines
+
+
+def _as_far_as_it_failed(run: Run, rows: list[Row]) -> list[Row]:
+    """Leave out what came after a claim failed that must always hold: nothing of it belongs to the failure."""
+    kind, _, name = (run.failure or "").rstrip(")").partition("(")
+    if kind != "always":
+        return rows
+    failed = next((at for at, row in enumerate(rows) if row.step.what == f"{name} does not hold"), len(rows))
+    last = max((at for at, row in enumerate(rows) if row.site is not None), default=0)
+    return rows[: max(failed, last) + 1]
+
+
+def place_of(step: Step) -> str:
+    """Return where a step happened: process and fiber."""
+    return "--" if step.process == "--" else f"{step.process}/{step.fiber}"
+
+
+def _told(run: Run) -> Iterator[Row]:
+    """Yield what people are told: a crash after something when it comes, not when it was decided."""
+    dying: dict[str, Row] = {}
+    for number, step in enumerate(run.trace.steps):
+        site = run.trace.deviations.get(number)
+        if site is not None and step.what.startswith("crash after"):
+            dying[step.process] = Row(number, step, site)
+        elif step.what == "CRASH" and step.process in dying:
+            decided = dying.pop(step.process)
+            yield Row(decided.number, decided.step._replace(at=step.at), decided.site)
+        elif site is not None or step.what not in _UNTOLD:
+            yield Row(number, step, site)
+
+
+def _shown(run: Run, rows: Sequence[Row], changes: set[int]) -> tuple[list[Row | None], int]:
+    """Return the rows to show, None in the place of each that is left out, and the length of a round that repeats."""
+    round_ = _round(rows) if run.ending == "restless" else 0
+    if round_:
+        rows = rows[: _first_rounds(rows, round_)]
+    marks = [number for number, row in enumerate(rows) if row.site is not None or row.step.process == "--"]
+    near = {each for mark in (*marks, len(rows) - 1) for each in range(mark - _AROUND, mark + _AROUND + 1)}
+    telling = [number for number, row in enumerate(rows) if row.number in changes]
+    if len(telling) <= _CHANGES:
+        near.update(telling)
+    return [row if number in near else None for number, row in enumerate(rows)], round_
+
+
+def _round(rows: Sequence[Row]) -> int:
+    """Return how many steps at the end are the same as those before them, and as those before these; 0 for none."""
+    told = [row.step[1:] for row in rows[-3 * _ROUND :]]
+    for size in range(1, len(told) // 3 + 1):
+        if told[-size:] == told[-2 * size : -size] == told[-3 * size : -2 * size]:
+            return size
+    return 0
+
+
+def _first_rounds(rows: Sequence[Row], size: int) -> int:
+    """Return where the first whole round ends of those with which a run goes on for ever."""
+    first = len(rows) - size
+    while first > 0 and rows[first - 1].step[1:] == rows[first - 1 + size].step[1:]:
+        first -= 1
+    return first + size
+
+
+def _text(row: Row, changes: str) -> str:
+    """Show what a step was given and gave; for one that changed something, what."""
+    return changes or asked_and_answered(row.step.values)
+
+
+def _line(step: Step, place: int, what: int, text: str, wide: int, sight: Sight | None) -> str:
+    line = "" if sight is None or sight.line is None else line_of(sight.line)
+    return f"  t={step.at:.3f} {place_of(step):{place}}  {step.what:{what}}  {text:{wide}}  {line}".rstrip()
+
+
+def _deviation(run: Run, row: Row, site: Site, place: int, sight: Sight | None, *, is_needed: bool) -> str:
+    title = row.step.what
+    if title.startswith("crash"):
+        title = title.replace("crash", "CRASH", 1).replace(" at ", " ", 1)
+    line = "" if sight is None or sight.line is None else f" ({line_of(sight.line)})"
+    meaning = _MEANING.get(row.step.what.partition(" at ")[0])
+    meaning = "" if meaning is None else f": {meaning}"
+    gone = "the run passes" if len(run.plan) == 1 else "this failure is gone"
+    arrow = f"    <- remove this and {gone}" if is_needed else ""
+    return f"> t={row.step.at:.3f} {place_of(row.step):{place}}  {title}{line}{meaning}{arrow}"
+
+
+def _evidence(run: Run, step: Step) -> Iterator[str]:
+    """Yield what a claim said when it did not hold."""
+    name, failed, _ = step.what.partition(" does not hold")
+    if step.process == "--" and failed:
+        yield from islice(run.said.get(name, ()), 20)

@@ -8,16 +8,22 @@ from effect_runtime.errors._root import EffectRuntimeError
 
 
 class LeftSimulation(EffectRuntimeError):
-    """Refuse the real world to a simulated program: its clocks, chance, threads and sockets."""
+    """Refuse the real world to a simulated program: its clocks, chance, threads, files and sockets.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    `place` is the line of the user's that reached for it, where there is one.
+    """
+
+    def __init__(self, name: str, *, place: str | None = None, way_out: str) -> None:
+        super().__init__(name, place, way_out)
         self.name = name
+        self.place = place
+        self.way_out = way_out
 
     def __str__(self) -> str:
+        place = f" at {self.place}" if self.place else ""
         return (
-            f"{self.name} was used inside a simulation, where two runs of one plan must not differ. "
-            f"Take time, ids and chance from what a transaction gives; let a party stand for what is outside."
+            f"{self.name} was used inside a simulation{place}, where two runs of one plan must not differ. "
+            f"{self.way_out}"
         )
 
 

@@ -6,21 +6,18 @@ where it waits. Knows no application.
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import Task
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import Context
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, TypeVar, final
-
-import anyio
 
 from effect_runtime.errors import Deadlocked
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._host import NOON, virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio, not_in_trio, ordered_scopes
+from effect_runtime.testing._places import line_of
 from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
 from effect_runtime.testing._site import Canonical
 
@@ -33,9 +30,6 @@ _ENDINGS: Final = {
     "quiet": "everybody waits and nothing will happen",
     "restless": "too much happens at one instant: somebody goes in circles without time passing",
 }
-_OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
-_STANDARD: Final = str(Path(asyncio.__file__).parents[1])
-
 
 @final
 class Driver:
@@ -118,7 +112,4 @@ def _place(frame: Any) -> str | None:
     if strand is not None and hasattr(strand, "place"):
         place: str = strand.place()
         return place if ":" in place else None
-    file: str = frame.f_code.co_filename
-    if file.startswith(_OURS) or (file.startswith(_STANDARD) and "site-packages" not in file):
-        return None
-    return f"{file}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return line_of(frame)

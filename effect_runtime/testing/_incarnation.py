@@ -14,9 +14,9 @@ from contextvars import Context, copy_context
 from inspect import CORO_CLOSED, CORO_CREATED, getcoroutinestate
 from typing import Any, NoReturn, cast, final
 
-from effect_runtime.errors import LeftSimulation
 from effect_runtime.testing._ordered import forget, is_redelivery, unstarted
 from effect_runtime.testing._sequencer import FIBER, MAIN, Fiber, Handle, Life, Sequencer
+from effect_runtime.testing._strict import loop_refusal
 
 _STUBBORN = 100
 """How often a coroutine that awaits while it is being closed is closed again."""
@@ -127,13 +127,13 @@ class Incarnation:
 
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
         """Refuse: there are no threads in a run."""
-        raise LeftSimulation("call_soon_threadsafe")
+        raise loop_refusal("call_soon_threadsafe")
 
     def __getattr__(self, name: str) -> NoReturn:
         """Refuse everything else that a loop can do: sockets, subprocesses, signals, executors."""
         if name.startswith("__"):
             raise AttributeError(name)
-        raise LeftSimulation(f"the event loop's {name}")
+        raise loop_refusal(name)
 
     # Standing still.
 

@@ -32,7 +32,8 @@ from effect_runtime.testing._ordered import ordered_scopes
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
-from effect_runtime.testing._strict import inside_simulation
+from effect_runtime.testing._strict import forget_refused, inside_simulation, raise_refused
+from effect_runtime.testing._watch import watching
 from effect_runtime.testing._witness import Witness
 from effect_runtime.testing._world import Durable, Hears, Movable, Run, Setting, World
 from effect_runtime.transports import InProcess
@@ -58,7 +59,7 @@ class Simulation:
     It must not talk to `parties`, which each run resets. `always` must hold after every commit, `at_end` and
     `eventually` when faults have stopped, every process is up and `horizon` has passed since: what must not have
     happened, and what must have. A search in which a claim of `sometimes` never holds has failed. `around_wire` wraps
-    what each process sends and listens by. `strict` refuses real clocks, chance, threads and sockets inside a run.
+    what each process sends and listens by. `strict` refuses real clocks, chance, threads, files, sockets inside a run.
     """
 
     def __init__(
@@ -113,15 +114,25 @@ class Simulation:
         self._given = tuple(given)
         self._durable = _durable(bindings)
         self._is_shut_in = False
+        self._is_watched = False
         self._templates = self._prepared()
 
     def run(self, chooser: Chooser, *, order: Order = "run to block", witness: Witness | None = None) -> Run:
-        """Run once; the same answers of a chooser give the same trace. A `witness` looks on, for a report."""
+        """Run once; the same answers of a chooser give the same trace. A `witness` looks on, for a report.
+
+        Raises `errors.LeftSimulation` for a strict run that reached for something real, whatever the program made of
+        being refused. Names that a module had taken before are seen in the first run, and in those that `confirm`
+        repeats.
+        """
+        is_watched, self._is_watched = not self._is_watched, True
+        return self._run(chooser, order=order, witness=witness, is_watched=is_watched)
+
+    def _run(self, chooser: Chooser, *, order: Order, witness: Witness | None = None, is_watched: bool) -> Run:
         with self.shut_in():
             for party in self._parties:
                 party.reset()
             self._restore()
-            run = _once(self._setting, chooser, self._durable, order=order, witness=witness)
+            run = _once(self._setting, chooser, self._durable, order=order, witness=witness, is_watched=is_watched)
             if witness is not None:
                 witness.parties_end(self._parties)
             return run
@@ -136,7 +147,7 @@ class Simulation:
 
     def confirm(self, run: Run) -> None:
         """Repeat a run; raises `errors.Diverged` with the first step that differs, if one does."""
-        again = self.run(Planned(run.plan), order=run.order)
+        again = self._run(Planned(run.plan), order=run.order, is_watched=True)
         for number, (first, second) in enumerate(zip_longest(run.trace.lines(), again.trace.lines())):
             if first != second:
                 raise Diverged(number, first=first, second=second)
@@ -220,7 +231,7 @@ class Simulation:
             sometimes=(),
             linearizable=None,
         )
-        run = _once(setting, Canonical(), self._durable, order="run to block")
+        run = _once(setting, Canonical(), self._durable, order="run to block", is_watched=not self._is_watched)
         if not run.is_sound:
             reason = f"undisturbed it ends {run.ending}, with {run.exits!r} {run.troubles!r}; let it succeed"
             raise NotSimulated("what is given", reason=reason)
@@ -244,12 +255,16 @@ def _once(
     *,
     order: Order,
     witness: Witness | None = None,
+    is_watched: bool,
 ) -> Run:
+    forget_refused()
     world = World(setting, chooser, durable, order=order)
     if witness is not None:
         witness.attend(world.sequencer.trace, list(durable.values()))
     try:
-        run = world.run()
+        with watching() if is_watched and setting.strict else nullcontext():
+            run = world.run()
+        raise_refused()
         if witness is not None:
             witness.depart(world.fibers)
         return run

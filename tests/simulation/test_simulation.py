@@ -202,13 +202,13 @@ def test_a_run_draws_no_id_that_what_is_given_has_drawn() -> None:
     assert (run.failure, run.exits) == (None, {"ann": [Succeeded(None)]})
 
 
-def test_a_real_clock_in_a_program_is_a_defect_that_names_it() -> None:
-    """The client is answered with what was refused."""
+def test_a_real_clock_in_a_program_fails_the_run_with_its_line() -> None:
+    """The client is answered with it, too; but a run that was refused something has simulated nothing."""
     app, put = slots_app(MemoryStore())
-    run = Simulation(app, [Client("ann", [put(Put("a", "by the clock"))])]).run(Canonical())
-    (exit,) = run.exits["ann"]
-    assert isinstance(exit.exception, LeftSimulation)  # type: ignore[union-attr]  # what is tested
-    assert exit.exception.name == "time.time"  # type: ignore[union-attr]
+    with pytest.raises(LeftSimulation) as refused:
+        Simulation(app, [Client("ann", [put(Put("a", "by the clock"))])]).run(Canonical())
+    assert refused.value.name == "time.time"
+    assert str(refused.value.place).endswith(" in Slots.put")
 
 
 def test_a_value_that_shows_its_address_is_refused_when_the_trace_is_read() -> None:

@@ -38,6 +38,7 @@ class Driver:
     def __init__(self, *, start: datetime = NOON) -> None:
         self._sequencer = Sequencer(Canonical(), strict=False)
         self._life = Incarnation(self._sequencer, "test")
+        self._former: list[Incarnation] = []
         self.host: Host = virtual_host(self._sequencer, number=0, start=start)
 
     @property
@@ -68,9 +69,16 @@ class Driver:
         """Let something run beside all calls; nobody waits for its end."""
         self._begin(function, name)
 
+    def crash(self) -> None:
+        """End whatever runs, as when a process dies: no `finally` of it runs. What starts now is another life's."""
+        self._life.is_dead = True
+        self._former.append(self._life)
+        self._life = Incarnation(self._sequencer, "test")
+
     def dispose(self) -> None:
-        """Close whatever still waits, silently."""
-        self._life.dispose()
+        """Close whatever still waits, of every life, silently."""
+        for life in (*self._former, self._life):
+            life.dispose()
 
     def _begin(self, function: Callable[[], Awaitable[object]], name: str) -> None:
         context = Context()

@@ -6,12 +6,13 @@ what it looked at can be told. Knows no process and no plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from traceback import extract_tb
 from typing import Any, Final, Protocol, TypeAlias, final
 
 from attrs import define, field, frozen
 
+from effect_runtime.effect import Exit
 from effect_runtime.errors import ClaimBroken
 
 _ROWS: Final = 6
@@ -21,7 +22,16 @@ _NOTHING_SAID: Final = "it returned None, which is neither True nor False; retur
 
 
 class View(Protocol):
-    """What may be looked at between two steps: what is committed, and nothing else."""
+    """What may be looked at between two steps: what is committed, and what clients have been told."""
+
+    @property
+    def exits(self) -> Mapping[str, Sequence[Exit[Any, Any] | None]]:
+        """Return how the programs of each client have ended so far; None is one that was given up after a crash."""
+        ...
+
+    def dead_letters(self, context: str) -> list[str]:
+        """Return why each dead letter of one context came to be one."""
+        ...
 
     def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the SQLite store of one context."""
@@ -48,6 +58,20 @@ class _Looking:
 
     view: View
     seen: list[str] = field(factory=list)
+
+    @property
+    def exits(self) -> Mapping[str, Sequence[Exit[Any, Any] | None]]:
+        """Return how the programs of each client have ended so far."""
+        exits = self.view.exits
+        told = ", ".join(f"{name} {', '.join(map(repr, ended)) or 'nothing yet'}" for name, ended in exits.items())
+        self.seen.append(f"exits: {told}")
+        return exits
+
+    def dead_letters(self, context: str) -> list[str]:
+        """Return why each dead letter of one context came to be one."""
+        letters = self.view.dead_letters(context)
+        self.seen.append(f"{context}: dead letters {', '.join(letters) or 'none'}")
+        return letters
 
     def query(self, context: str, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the SQLite store of one context."""

@@ -186,6 +186,16 @@ class World:
         assert isinstance(disk, Disk)  # the claim says so itself, by asking in SQL
         return disk.query(statement)
 
+    @property
+    def exits(self) -> dict[str, Sequence[Exit[Any, Any] | None]]:
+        """Return how the programs of each client have ended so far; None is one that was given up after a crash."""
+        return {visit.client.name: visit.exits for process in self.processes for visit in process.visits}
+
+    def dead_letters(self, context: str) -> list[str]:
+        """Return why each dead letter of one context came to be one."""
+        causes = self._ways[context].content()["dead letters"]
+        return [cause if isinstance(cause, str) else cause[0] for cause in causes]
+
     def run(self) -> Run:
         """Boot, let the clients come and go, heal, and run until nothing is left to do."""
         sequencer = self.sequencer
@@ -209,7 +219,7 @@ class World:
             asked=sequencer.asked,
             trace=sequencer.trace,
             ending=ending,
-            exits={visit.client.name: visit.exits for process in self.processes for visit in process.visits},
+            exits=self.exits,
             broken=tuple(self._claims.broken),
             failure=self._failure(ending),
             troubles=tuple(sequencer.troubles),

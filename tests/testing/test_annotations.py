@@ -13,7 +13,7 @@ from typing_extensions import TypeAliasType, TypeVar
 
 from effect_runtime.errors import NoStrategy
 from effect_runtime.testing.properties import values_of
-from effect_runtime.testing.properties._learning import ids_in
+from effect_runtime.testing.properties._learning import id_kinds, ids_in
 
 T = TypeVar("T")
 
@@ -141,6 +141,20 @@ def test_what_cannot_be_is_named() -> None:
         values_of(Never)
     assert caught.value.subject == "Never.seats"
     assert caught.value.reason.startswith("Cannot have max_value=3 < min_value=5")
+
+
+@frozen
+class Receipt:
+    """An answer of one field, which might be an id of its own."""
+
+    seat: SeatId
+
+
+def test_an_id_in_a_record_of_one_field_is_found() -> None:
+    """Whether the record is an id or holds one cannot be told, so both are met."""
+    receipt = Receipt(SeatId("a"))
+    assert list(ids_in(receipt, Receipt)) == [(Receipt, receipt), (SeatId, "a")]
+    assert list(id_kinds(list[Receipt])) == [Receipt, SeatId]
 
 
 def test_ids_are_found_behind_every_alias() -> None:

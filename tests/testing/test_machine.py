@@ -37,7 +37,7 @@ QUICK = settings(
 )
 
 
-def library_machine(app: App) -> type[CommandMachine]:
+def library_machine(app: App, *, restarts: bool = False) -> type[CommandMachine]:
     """Return a machine of the whole library, with few ISBNs and addresses and small numbers."""
     return machine_of(
         app,
@@ -45,6 +45,7 @@ def library_machine(app: App) -> type[CommandMachine]:
         invariants=[shelves_hold_what_the_catalog_says, copies_out_are_open_loans],
         given=[RegisterPatron("Ann", EMAILS[0]), AddBook("Dune", ISBNS[0], AuthorId("herbert"))],
         principal=Principal("desk", roles=frozenset({"staff"})),
+        restarts=restarts,
         pools={Isbn: ISBNS[:3]},
         overrides={
             RegisterPatron.email: st.sampled_from(EMAILS),
@@ -126,6 +127,21 @@ def test_an_exit_that_the_model_does_not_expect_is_told() -> None:
         f"  2. move(Move(source='{id}', target='{id}', amount=1))  # step-2: Failed(error=TooLittle(balance=0))\n"
         "Correct the one that is wrong."
     )
+
+
+def test_commands_mostly_meet_what_is_there() -> None:
+    """At least half of the ids that a hundred runs send are of something that exists, and some of nothing."""
+    met: list[bool] = []
+
+    class Counting(BankModel):
+        def apply(self, message: Any, drawn: Any) -> Succeeded[Any] | Failed[Any]:
+            if isinstance(message, Move):
+                met.extend(id in self.rows for id in (message.source, message.target))
+            return super().apply(message, drawn)
+
+    machine = machine_of(bank_with(None).app, model=Counting)
+    run_state_machine_as_test(machine, settings=settings(QUICK, max_examples=100, phases=[Phase.generate]))
+    assert len(met) / 2 < sum(met) < len(met)
 
 
 def test_a_context_alone_is_enough() -> None:

@@ -15,7 +15,7 @@ from effect_runtime.testing.properties._interruptions import (
 )
 from effect_runtime.testing.properties._machine import CommandMachine, Invariant, Read, machine_of
 from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
-from effect_runtime.testing.properties._model import Drawn, Model, played_by
+from effect_runtime.testing.properties._model import Drawn, Model, PassingModel, played_by
 from effect_runtime.testing.properties._plans import plans
 from effect_runtime.testing.properties._round_trips import assert_round_trips
 
@@ -27,6 +27,7 @@ __all__ = [
     "Invariant",
     "Model",
     "Overrides",
+    "PassingModel",
     "Pools",
     "Read",
     "assert_crash_safe",

@@ -5,7 +5,7 @@ Walks values beside their annotations. Knows no strategy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NewType, get_args, get_origin
 
@@ -20,9 +20,11 @@ def ids_in(value: Any, kind: Any) -> Iterator[tuple[Any, Any]]:
     if value is None:
         return
     kind = opened(kind)
-    if isinstance(kind, NewType) or is_typed_id(kind):
+    if isinstance(kind, NewType):
         yield kind, value
         return
+    if is_typed_id(kind):  # or a record of one field, which may be an id
+        yield kind, value
     if is_union(kind):
         for option in get_args(kind):
             if _may_be(value, option):
@@ -35,6 +37,22 @@ def ids_in(value: Any, kind: Any) -> Iterator[tuple[Any, Any]]:
                 yield from ids_in(item, inner)
     elif isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes):
         yield from _items(value, get_args(kind))
+
+
+def id_kinds(kind: Any, within: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """Yield the types of all ids that values of an annotated type may hold."""
+    kind = opened(kind)
+    if isinstance(kind, NewType):
+        yield kind
+        return
+    if is_typed_id(kind):
+        yield kind
+    inner: Iterable[Any] = get_args(kind)
+    cls = get_origin(kind) or kind
+    if attrs.has(cls) and kind not in within:
+        inner = fields_of(kind).values()
+    for each in inner:
+        yield from id_kinds(each, (*within, kind))
 
 
 def ids_of(record: Any, kind: Any = None) -> Iterator[tuple[Any, Any]]:

@@ -6,6 +6,7 @@ The application runs on virtual time, over stores in memory. Knows no rule of an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
@@ -21,16 +22,24 @@ from effect_runtime.events import DomainEvent
 from effect_runtime.integration import Topic
 from effect_runtime.interpreter import Perform
 from effect_runtime.testing.properties._derivation import Derivation
-from effect_runtime.testing.properties._learning import ids_in, ids_of
+from effect_runtime.testing.properties._learning import id_kinds, ids_in, ids_of
 from effect_runtime.testing.properties._messages import Handler, Overrides, Pools, message_of, signature_of
-from effect_runtime.testing.properties._model import Model, Watched
+from effect_runtime.testing.properties._model import Model, PassingModel, Watched
 from effect_runtime.testing.properties._subject import Subject, app_of
 
 A = TypeVar("A")
 
+_KNOWN: Final = 8
+"""How many numbers stand for the oldest ids that the application knows; as many after them for the newest.
 
-_STRANGER: Final = 8
-"""How many numbers stand for ids that the application knows. They keep their meaning when a run is made shorter."""
+They keep their meaning when a run is made shorter.
+"""
+
+_STRANGERS: Final = 4
+"""How many numbers stand for an id that nobody knows yet: one draw in five."""
+
+_PATIENCE: Final = 8
+"""After how many steps a command is sent although nobody has made an id that it asks for."""
 
 
 class Read(Protocol):
@@ -77,12 +86,19 @@ class CommandMachine(RuleBasedStateMachine):
             raise
 
     def id_of(self, kind: Any, made_up: Sequence[Any], number: int) -> Any:
-        """Return an id of a type: the application's own by their age, and by the last number one nobody knows yet."""
+        """Return an id of a type: the application's own by their age, and by the last numbers one nobody knows yet."""
         learned = self._learned.get(kind)
         if learned is None:
             return made_up[number % len(made_up)]
-        strangers = [id for id in made_up if id not in learned] if number == _STRANGER else []
-        return strangers[0] if strangers else [*learned][number % len(learned)]
+        known = [*learned]
+        if number < _KNOWN:
+            return known[number % len(known)]
+        strangers = [id for id in made_up if id not in learned] if number >= 2 * _KNOWN else []
+        return strangers[0] if strangers else known[-1 - number % len(known)]
+
+    def knows(self, kinds: frozenset[Any]) -> bool:
+        """Tell whether ids of all these types have been met. After some steps without any, it is time to go on."""
+        return kinds <= self._learned.keys() or len(self.story) >= _PATIENCE
 
     def send(self, handler: Handler, message: Any) -> None:
         """Send a message under a new id, wait until all is quiet, and compare its exit with the model's."""
@@ -94,6 +110,7 @@ class CommandMachine(RuleBasedStateMachine):
             if isinstance(handler, Command):
                 self._done.append((handler, message, number, exit))
         expected = self.model.apply(message, self._watched)
+        self._let_pass()
         self._check(f"{handler.name}({message!r})", exit, expected)
 
     @precondition(lambda self: self._done)
@@ -103,6 +120,21 @@ class CommandMachine(RuleBasedStateMachine):
         handler, message, number, expected = self._done[-1 - which % len(self._done)]
         exit = self._ask(handler, message, number)
         self._check(f"{handler.name}({message!r}), asked again under its id {number!r}", exit, expected)
+
+    def wait(self, duration: timedelta) -> None:
+        """Let time pass in the application and in its model, and look at every invariant."""
+        self._watched = Watched(self._subject.now)
+        self._subject.wait(duration)
+        self._let_pass()
+        self.story.append(f"{duration} passes  # it is {self._subject.now:%Y-%m-%d %H:%M:%S}")
+        self._look()
+
+    def restart(self) -> None:
+        """Kill the process and begin another, and look at every invariant: what is committed is all that counts."""
+        self._watched = Watched(self._subject.now)
+        self._subject.restart()
+        self.story.append("the process dies, and another begins")
+        self._look()
 
     def teardown(self) -> None:
         """Stop."""
@@ -118,6 +150,14 @@ class CommandMachine(RuleBasedStateMachine):
         if exit != expected:
             cause = exit.exception if isinstance(exit, Died) else None
             raise ModelDisagrees(message, exit=repr(exit), expected=repr(expected), story=self.story) from cause
+        self._look()
+
+    def _let_pass(self) -> None:
+        """Tell the model what time it is, if it cares."""
+        if isinstance(self.model, PassingModel):
+            self.model.passes(self._subject.now, self._watched)
+
+    def _look(self) -> None:
         for claim in self.script.invariants:
             if not claim(self.model, self._subject.read):
                 raise InvariantBroken(claim.__name__, story=self.story)
@@ -125,7 +165,7 @@ class CommandMachine(RuleBasedStateMachine):
     def _intercept(self, perform: Perform) -> Perform:
         async def watched(operation: Operation, runtime: Any) -> Any:
             answer = await perform(operation, runtime)
-            self._watched.watch(operation, answer)
+            self._watched.watch(operation, answer, runtime)
             for told in operation.args:
                 if isinstance(told, DomainEvent | Topic):
                     self._learn(ids_of(told))
@@ -146,6 +186,8 @@ def machine_of(
     given: Iterable[Any] = (),
     handlers: Iterable[Handler] | None = None,
     principal: Principal = anonymous,
+    passing: Sequence[timedelta] = (),
+    restarts: bool = False,
     pools: Pools | None = None,
     overrides: Overrides | None = None,
 ) -> type[CommandMachine]:
@@ -156,6 +198,10 @@ def machine_of(
     then its whole exit must be the model's, and every invariant must hold. A command that is asked again under its id
     must answer the same. Ids that the application made are met by later commands. `handlers` are all commands that
     `principal` may send, unless it names some, queries among them. `pools` and `overrides` as for `commands_of`.
+
+    Between commands one of the durations `passing` may pass, so that what is due happens: a `PassingModel` is told.
+    With `restarts` the process may die between two commands, too, and another begins with what is committed; the model
+    stays as it is, for nothing that was answered may be forgotten.
 
     Run it by its `TestCase`, or by hypothesis's `run_state_machine_as_test`.
     """
@@ -175,7 +221,14 @@ def machine_of(
         handler.name if names.count(handler.name) == 1 else f"{handler.context}_{handler.name}": handler
         for handler in chosen
     }
-    members: dict[str, Any] = {name: _rule(name, handler, derivation) for name, handler in rules.items()}
+    awaited = _awaited(chosen)
+    members: dict[str, Any] = {
+        name: _rule(name, handler, derivation, awaited[handler]) for name, handler in rules.items()
+    }
+    if passing:
+        members["time_passes"] = _passing(passing)
+    if restarts:
+        members["process_restarts"] = rule()(_process_restarts)
     return type(f"{app.name.title()}Machine", (CommandMachine,), {**members, "script": script, "__doc__": _TITLE})
 
 
@@ -189,15 +242,35 @@ def _sendable(app: App, principal: Principal) -> Iterator[Handler]:
                 yield command
 
 
-def _rule(name: str, handler: Handler, derivation: Derivation) -> Any:
+def _awaited(handlers: Sequence[Handler]) -> dict[Handler, frozenset[Any]]:
+    """Say which types of ids a handler waits for, because others answer with them: it would only hear "unknown"."""
+    made = {kind for handler in handlers for kind in id_kinds(signature_of(handler).answer)}
+    awaited = {each: made.intersection(id_kinds(signature_of(each).message)) for each in handlers}
+    if all(awaited.values()):  # somebody must begin
+        return dict.fromkeys(handlers, frozenset())
+    return {each: frozenset(kinds) for each, kinds in awaited.items()}
+
+
+def _rule(name: str, handler: Handler, derivation: Derivation, awaited: frozenset[Any]) -> Any:
     def send(self: CommandMachine, message: Any) -> None:
         self.send(handler, message)
 
     send.__name__ = name
-    return rule(message=message_of(handler, derivation))(send)
+    return precondition(lambda self: self.knows(awaited))(rule(message=message_of(handler, derivation))(send))
+
+
+def _passing(durations: Sequence[timedelta]) -> Any:
+    def time_passes(self: CommandMachine, duration: timedelta) -> None:
+        self.wait(duration)
+
+    return rule(duration=st.sampled_from(sorted(durations)))(time_passes)
+
+
+def _process_restarts(self: CommandMachine) -> None:
+    self.restart()
 
 
 def _met(kind: Any, made_up: Sequence[Any]) -> SearchStrategy[Any]:
     """Draw from the ids that the running machine has met."""
-    numbers = st.tuples(st.runner(), st.integers(min_value=0, max_value=_STRANGER))
+    numbers = st.tuples(st.runner(), st.integers(min_value=0, max_value=2 * _KNOWN + _STRANGERS - 1))
     return numbers.map(lambda drawn: drawn[0].id_of(kind, made_up, drawn[1]))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
-from typing import Any, Protocol, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 from uuid import UUID
 
 from attrs import define, field
 from returns.result import Failure
 
-from effect_runtime.dispatch import Context
+from effect_runtime.dispatch import Context, Due
 from effect_runtime.effect import Call, Failed, Operation, Succeeded
 from effect_runtime.interpreter import Interceptor, Perform
 from effect_runtime.runtime import SystemClock, SystemIds, SystemRandom
@@ -44,10 +44,24 @@ class Model(Protocol):
 
     Duties: 1. `apply` changes the model as the message changes the context, and returns the whole exit that the
     message must end with. 2. A message that fails changes nothing. 3. Time, ids and chance come from `drawn`.
+    A model in which something happens by itself is a `PassingModel`.
     """
 
     def apply(self, message: Any, drawn: Drawn) -> Expected:
         """Handle one command or query."""
+        ...
+
+
+@runtime_checkable
+class PassingModel(Model, Protocol):
+    """A model in which something happens when its time has come: holds expire, due commands are done.
+
+    Duties: 4. `passes` does what is due by `now`, oldest first. It is called after every message and whenever time has
+    passed; all is quiet then. What those commands drew is in `drawn`, after what the message itself drew.
+    """
+
+    def passes(self, now: datetime, drawn: Drawn) -> None:
+        """Do what is due."""
         ...
 
 
@@ -59,9 +73,11 @@ class Watched:
     moment: datetime = NOON
     _drawn: dict[str, list[Any]] = field(factory=lambda: {"now": [], "uuid": [], "random": []})
 
-    def watch(self, operation: Operation, answer: Any) -> None:
-        """Remember an answer if it is the time, an id, or chance."""
-        if isinstance(operation.service, SystemIds | SystemClock | SystemRandom) and operation.name in self._drawn:
+    def watch(self, operation: Operation, answer: Any, runtime: Any) -> None:
+        """Remember an answer if it is the time, an id, or chance. The id of a due command is one, too."""
+        if operation.answers_to(Due.send_later, runtime):
+            self._drawn["uuid"].append(UUID(answer))
+        elif isinstance(operation.service, SystemIds | SystemClock | SystemRandom) and operation.name in self._drawn:
             self._drawn[operation.name].append(answer)
 
     def now(self) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, final
 
@@ -12,11 +12,11 @@ from effect_runtime.app import App
 from effect_runtime.dispatch import Binding, Principal, Store
 from effect_runtime.effect import Eff
 from effect_runtime.errors import NotSimulated
-from effect_runtime.interpreter import Interceptor
+from effect_runtime.interpreter import Host, Interceptor
 from effect_runtime.outbox import Pace
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
-from effect_runtime.testing._disk import Disk
+from effect_runtime.testing._disk import Disk, Drive
 from effect_runtime.testing._driver import Driver
 from effect_runtime.transports import InProcess
 
@@ -40,11 +40,11 @@ class Subject:
 
     def __init__(self, app: App, *interceptors: Interceptor) -> None:
         self._driver = Driver()
-        self._stores: dict[int, Store[Any, Any]] = {}
-        self._app = app.moved(self._driver.host, self._store, wire=InProcess(), interceptors=interceptors, pace=_ALONE)
-        opened = anyio.Event()
-        self._driver.start(partial(self._live, opened), name="application")
-        self._driver.call(opened.wait, name="opening")
+        self._verified = app
+        self._interceptors = interceptors
+        self._durable: dict[int, Disk | MemoryStore] = {}
+        self._drives: list[Drive] = []
+        self._boot()
 
     @property
     def now(self) -> datetime:
@@ -65,23 +65,62 @@ class Subject:
         """Return the value of a query that must succeed."""
         return self._driver.call(lambda: self._app.run(effect), name=repr(effect))
 
+    def wait(self, duration: timedelta) -> None:
+        """Let time pass, and wait until every event has arrived and nothing is due."""
+
+        async def waited() -> None:
+            await self._driver.host.time.sleep(duration)
+            await self._app.settled()
+
+        self._driver.call(waited, name="waiting")
+
+    def restart(self) -> None:
+        """Kill the process and begin another: what is committed stays, everything else is gone."""
+        self._driver.crash()
+        for drive in self._drives:
+            drive.crash()
+        for durable in self._durable.values():
+            if isinstance(durable, MemoryStore):
+                durable.abandon()
+        self._drives.clear()
+        self._boot()
+
     def dispose(self) -> None:
         """Stop, without a word."""
         self._driver.dispose()
 
-    async def _live(self, opened: anyio.Event) -> None:
-        async with self._app.running():
+    def _boot(self) -> None:
+        host, stores = self._driver.host, dict[int, Store[Any, Any]]()
+
+        def store_of(binding: Binding) -> Store[Any, Any]:
+            key = id(binding.store)
+            if key not in stores:
+                stores[key] = self._store(binding, host)
+            return stores[key]
+
+        self._app = self._verified.moved(host, store_of, wire=InProcess(), interceptors=self._interceptors, pace=_ALONE)
+        opened = anyio.Event()
+        self._driver.start(partial(self._live, self._app, opened), name="application")
+        self._driver.call(opened.wait, name="opening")
+
+    async def _live(self, app: App, opened: anyio.Event) -> None:
+        # Without a janitor: what has been answered stays answered, however much time a machine lets pass.
+        async with app.running(janitor=False):
             opened.set()
             await anyio.sleep_forever()
 
-    def _store(self, binding: Binding) -> Store[Any, Any]:
+    def _store(self, binding: Binding, host: Host) -> Store[Any, Any]:
         store: Any = binding.store
         match store:
             case MemoryStore():
-                made: Store[Any, Any] = MemoryStore(store.name)
+                durable = self._durable.setdefault(id(store), MemoryStore(store.name))
+                assert isinstance(durable, MemoryStore)  # kept under the same store
+                return durable
             case SqliteStore():
-                made = store.on(Disk(store.name).drive())
+                disk = self._durable.setdefault(id(store), Disk(store.name))
+                assert isinstance(disk, Disk)  # kept under the same store
+                self._drives.append(disk.drive(host))
+                return store.on(self._drives[-1])
             case _:
                 reason = "nobody keeps it in memory; give a MemoryStore or a SqliteStore"
                 raise NotSimulated(f"the store {store!r} of context {binding.name!r}", reason=reason)
-        return self._stores.setdefault(id(store), made)

@@ -25,7 +25,7 @@ _AT_ONCE: Final = "at once"
 
 AMBIGUOUS: Final = (
     "what it does inside a transaction stands or falls with that, and its answer comes with it; "
-    "leave applied=True out, or let a commit lose its verdict with commits=True"
+    "leave applied=True out, or let a commit lose its verdict with verdicts=True"
 )
 """Why nothing that is done inside a transaction can be done and unanswered."""
 

@@ -179,7 +179,7 @@ class Cancel:
 class AckLost:
     """An acknowledgement does not arrive: who sent it goes on, and the broker delivers again."""
 
-    title: str = field(default="lost", init=False)
+    title: str = field(default="ack lost", init=False)
 
     async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
         """Tell the broker nothing."""
@@ -242,10 +242,11 @@ class Faults:
 
     `crashes` of a process at every boundary, `power` loss of all at once, `storms` of crashes while one boots;
     `upgrade`: a process may come back as that next version of the application. `cancels` of clients. `commits` that
-    fail for a while, as on a full disk, or whose verdict is lost; `conflicts` of units with others. `messages` that
-    come twice, late or after they were lost, and acknowledgements that are lost; `poison`: strangers' messages that
-    nobody can read. Operations that `fails` lists. Anything may be as slow as `slow` says, a whole process stand still
-    as long as `pauses` say, and its clock be set as far as `clocks` say.
+    fail for a while, as on a full disk; `verdicts` on commits that are lost, whether those were done or not;
+    `conflicts` of units with others. `messages` that come twice, late or after they were lost, and acknowledgements
+    that are lost; `poison`: strangers' messages that nobody can read. Operations that `fails` lists. Anything may be
+    as slow as `slow` says, a whole process stand still as long as `pauses` say, and its clock on the wall be set as
+    far as `clocks` say. Each costs a plan for each place where it may happen.
     """
 
     crashes: bool = False
@@ -254,6 +255,7 @@ class Faults:
     upgrade: App | None = None
     cancels: bool = False
     commits: bool = False
+    verdicts: bool = False
     conflicts: bool = False
     messages: bool = False
     poison: bool = False

@@ -55,8 +55,11 @@ class GuardedOpen:
         allowed = boundaries.faults
         self._conflicts: tuple[Fault, ...] = (Conflict(name),) if allowed.conflicts else ()
         self._commits: tuple[Fault, ...] = ()
-        if breaks is not None and allowed.commits:
-            self._commits = (Broken(breaks), Undecided(name), Undecided(name, applied=True))
+        if breaks is not None:  # a store in memory has no COMMIT that could fail
+            self._commits = (
+                *((Broken(breaks),) if allowed.commits else ()),
+                *((Undecided(name), Undecided(name, applied=True)) if allowed.verdicts else ()),
+            )
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._store, name)

@@ -33,12 +33,17 @@ RESTART: Final = 0.1
 
 @frozen
 class Client:
-    """Somebody who uses a process as `principal`: programs one after the other, the first no earlier than `after`."""
+    """Somebody who uses a process as `principal`: programs one after the other, the first no earlier than `after`.
+
+    `process` names whom they ask; by default the one that runs the context of their first dispatched message, the
+    first of several, and the very first where none of the programs is a single message.
+    """
 
     name: str
     programs: Sequence[Eff[Any, Any, Any]]
     after: timedelta = timedelta(0)
     principal: Principal = anonymous
+    process: str | None = None
 
 
 @define(eq=False)

@@ -11,24 +11,25 @@ from contextlib import contextmanager, nullcontext
 from copy import copy
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
 from attrs import evolve
 
 from effect_runtime.app import App
 from effect_runtime.dispatch import Binding
-from effect_runtime.effect import Call, Eff
+from effect_runtime.effect import Eff
 from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
 from effect_runtime.integration import Transport
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing._broker import PROMISED
 from effect_runtime.testing._claims import Claim, name_of
-from effect_runtime.testing._contract import check_faults, check_world
+from effect_runtime.testing._contract import check_faults, check_world, placed
 from effect_runtime.testing._disk import Disk, Template
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
 from effect_runtime.testing._linear import Linearizable
 from effect_runtime.testing._ordered import ordered_scopes
+from effect_runtime.testing._party import Party
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
@@ -39,14 +40,6 @@ from effect_runtime.testing._world import Durable, Hears, Movable, Run, Setting,
 from effect_runtime.transports import InProcess
 
 _QUIET: Final = timedelta(minutes=5)
-
-
-class Party(Protocol):
-    """Somebody outside whom a crash does not touch. Duty: `reset` forgets everything, before each run."""
-
-    def reset(self) -> None:
-        """Forget everything."""
-        ...
 
 
 @final
@@ -89,12 +82,12 @@ class Simulation:
         grouped = processes or {binding.name: (binding.name,) for binding in bindings}
         check_world(bindings, grouped, [each.context for each in hears])
         wire = PROMISED if len(grouped) > 1 or hears else InProcess().features
-        check_faults(faults or Faults(), bindings, wire)
+        check_faults(faults or Faults(), app, wire, processes=len(grouped), horizon=horizon)
         self._setting = Setting(
             app=app,
             bindings=bindings,
             processes=grouped,
-            clients=_placed(clients, grouped),
+            clients=placed(clients, grouped),
             hears=tuple(hears),
             elsewhere=tuple(each.subscription for each in hears),
             faults=faults or Faults(),
@@ -109,6 +102,7 @@ class Simulation:
             strict=strict,
             bound=bound,
             around_wire=around_wire,
+            parties=tuple(parties),
         )
         self._parties = tuple(parties)
         self._given = tuple(given)
@@ -174,7 +168,7 @@ class Simulation:
     @property
     def crashes(self) -> bool:
         """Tell whether processes crash."""
-        return self._setting.faults.crashes
+        return bool(self._setting.faults.deaths)
 
     def among(
         self, clients: Sequence[Client], *, on_crash: OnCrash | None = None, bound: int | None = None
@@ -186,9 +180,9 @@ class Simulation:
         other = copy(self)
         other._is_shut_in = False
         setting = self._setting
-        placed = _placed(clients, setting.processes)
+        home = placed(clients, setting.processes)
         bound = setting.bound if bound is None else min(bound, setting.bound)
-        other._setting = evolve(setting, clients=placed, on_crash=on_crash or setting.on_crash, bound=bound)
+        other._setting = evolve(setting, clients=home, on_crash=on_crash or setting.on_crash, bound=bound)
         return other
 
     @contextmanager
@@ -222,7 +216,7 @@ class Simulation:
         setting = evolve(
             self._setting,
             is_given=True,
-            clients=_placed(given, self._setting.processes),
+            clients=placed(given, self._setting.processes),
             hears=(),
             faults=Faults(),
             always=(),
@@ -284,14 +278,3 @@ def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:
                 reason = "nobody keeps it in memory; bind the context to a SqliteStore or a MemoryStore"
                 raise NotSimulated(f"the store {other!r} of context {binding.name!r}", reason=reason)
     return durable
-
-
-def _placed(clients: Sequence[Client], processes: Mapping[str, Sequence[str]]) -> dict[str, list[Client]]:
-    """Say which process each client uses: the one of the context it asks first, where that can be told."""
-    placed: dict[str, list[Client]] = {}
-    for client in clients:
-        program = client.programs[0] if client.programs else None
-        context = getattr(program.handler, "context", None) if isinstance(program, Call) else None
-        home = next((name for name, contexts in processes.items() if context in contexts), next(iter(processes)))
-        placed.setdefault(home, []).append(client)
-    return placed

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from effect_runtime.app import App
 from effect_runtime.dispatch import Binding, Context, Store, Subscription
-from effect_runtime.effect import Exit
+from effect_runtime.effect import Died, Exit
 from effect_runtime.integration import Topic, Transport, topic_name
 from effect_runtime.interpreter import Host, Interceptor
 from effect_runtime.outbox import Pace
@@ -260,10 +260,19 @@ class World:
         unsafe = next((title for title in self._claims.broken.values() if title.startswith("always")), None)
         if unsafe is None and ending != "done":
             return "deadlock" if ending == "quiet" else "livelock"
-        for title in (unsafe, *self._claims.broken.values()):
+        for title in (unsafe, *self._claims.broken.values(), self._defect()):
             if title is not None:
                 return title
         return f"uncaught({type(self.sequencer.troubles[0]).__name__})" if self.sequencer.troubles else None
+
+    def _defect(self) -> str | None:
+        """Name the first defect of which a client's program died, unless it is one that was put there."""
+        put = [fails.failure for fails in self._setting.faults.fails]
+        exits = (exit for process in self.processes for visit in process.visits for exit in visit.exits)
+        for exit in exits:
+            if isinstance(exit, Died) and not any(each is of for each in _causes(exit.exception) for of in put):
+                return f"died({type(exit.exception).__name__})"
+        return None
 
     @property
     def fibers(self) -> Iterator[tuple[str, str, Any]]:
@@ -363,6 +372,13 @@ class World:
         return breaks
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from or meanwhile."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _clock(host: Host) -> VirtualTime:
     assert isinstance(host.time, VirtualTime)  # all hosts of a run are virtual ones
     return host.time
@@ -372,7 +388,7 @@ def _pace(setting: Setting) -> Pace:
     """Say how often processes look for what they were not told of."""
     if _is_shared(setting):
         return _SHARED
-    return _UNSURE if setting.faults.commits or setting.faults.clocks else _ALONE
+    return _UNSURE if setting.faults.verdicts or setting.faults.clocks else _ALONE
 
 
 def _is_shared(setting: Setting) -> bool:

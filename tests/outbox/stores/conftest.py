@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from effect_runtime.outbox.sqlite._open import OpenSqlite
-from tests.outbox.stores.world import AnyStore, ManualTime, a_store, sqlite_store, still_host
+from tests.outbox.stores.world import KINDS, AnyStore, ManualTime, a_store, sqlite_store, still_host
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def time() -> ManualTime:
     return ManualTime()
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite on a thread", "sqlite on a simulated disk"])
+@pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path, time: ManualTime) -> AsyncIterator[AnyStore]:
     """Give an open store of each kind."""
     async with a_store(request.param, tmp_path).opened(still_host(time)) as opened:

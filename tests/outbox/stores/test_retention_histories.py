@@ -31,7 +31,7 @@ from tests.outbox.stores.test_same_answers import (
     receives,
     settles,
 )
-from tests.outbox.stores.world import ManualTime, a_store, still_host
+from tests.outbox.stores.world import SIMULATED, ManualTime, a_store, still_host
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ inbox_side = st.one_of(keyed_receives, claims_waiting, passes, closes)
 histories = st.one_of(*(st.lists(side, min_size=10, max_size=40) for side in (outbox_side, inbox_side | outbox_side)))
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite", *SIMULATED])
 @given(history=histories)
 async def test_forgetting_changes_nothing_that_is_promised(kind: str, history: list[Any]) -> None:
     """RetentionStore 1: no later claim, delivery, replay or order can tell whether a store has forgotten."""

@@ -25,10 +25,12 @@ from tests.outbox.stores.test_retention_store import purge
 from tests.outbox.stores.world import (
     LEASE,
     NOTHING,
+    SIMULATED,
     AnyStore,
     AnyUnit,
     ManualTime,
     a_letter,
+    a_store,
     an_answer,
     an_audit,
     an_event,
@@ -486,17 +488,18 @@ async def everything(store: AnyStore) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("kind", ["sqlite", *SIMULATED])
 @given(history=histories)
-async def test_memory_and_sqlite_agree_on_every_history(history: list[Any]) -> None:
+async def test_memory_and_every_other_store_agree_on_every_history(kind: str, history: list[Any]) -> None:
     """Whatever is done, in whatever order, no caller can tell the stores apart."""
     one, two = ManualTime(), ManualTime()
     with TemporaryDirectory() as folder:
-        file = sqlite_store(Path(folder), commits="inline")
-        async with MemoryStore().opened(still_host(one)) as memory, file.opened(still_host(two)) as sqlite:
-            first, second = Run(memory, one), Run(sqlite, two)
+        other = sqlite_store(Path(folder), commits="inline") if kind == "sqlite" else a_store(kind, Path(folder))
+        async with MemoryStore().opened(still_host(one)) as memory, other.opened(still_host(two)) as opened:
+            first, second = Run(memory, one), Run(opened, two)
             for operation in history:
                 assert await operation.on(first) == await operation.on(second), operation
                 # No two moments are alike, so "oldest first" has one meaning.
                 one.pass_(timedelta(microseconds=1))
                 two.pass_(timedelta(microseconds=1))
-            assert await everything(memory) == await everything(sqlite)
+            assert await everything(memory) == await everything(opened)

@@ -12,6 +12,7 @@ from effect_runtime.dispatch import Ledger
 from effect_runtime.errors import EventTooLarge, SavepointGone, StoreConflict, UnitEnded
 from tests.outbox.stores.world import (
     CATALOG,
+    KINDS,
     NOTHING,
     AnyStore,
     a_store,
@@ -348,7 +349,7 @@ async def test_the_ledger_is_written_in_one_step(store: AnyStore) -> None:
     assert await committed(store) == {"a": "1"}
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_committed_is_there_when_the_store_is_opened_again(kind: str, tmp_path: Path) -> None:
     """Store.opened: closing loses nothing, and a route stays known."""
     store = a_store(kind, tmp_path)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-from effect_runtime.dispatch import Answer, AuditEntry, Ledger
+from effect_runtime.dispatch import Answer, AuditEntry, Ledger, Store
 from effect_runtime.integration import Envelope
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox._ports import Address, Claimed, DeadLetter, Lane, Route, Settlement, Waiting, WaitingReason
@@ -23,7 +24,12 @@ from effect_runtime.outbox.memory._unit import MemoryUnit
 from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSession, SqliteStore
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._unit import SqliteUnit
+from effect_runtime.testing import Faults
+from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._disk import Disk
+from effect_runtime.testing._guarded import GuardedStore
+from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
+from effect_runtime.testing._site import Canonical
 
 AnyStore: TypeAlias = OpenMemory | OpenSqlite
 AnyUnit: TypeAlias = MemoryUnit | SqliteUnit
@@ -86,13 +92,45 @@ def sqlite_store(folder: Path, name: str = "store.db", **options: object) -> Sql
     return SqliteStore(folder / name, migrations=[ROWS], **options)  # type: ignore[arg-type]  # options of the test
 
 
-def a_store(kind: str, folder: Path) -> MemoryStore | SqliteStore:
-    """Return a store of one kind."""
-    if kind == "memory":
-        return MemoryStore()
-    if kind == "sqlite on a simulated disk":
-        return sqlite_store(folder).on(Disk("store.db").drive())
-    return sqlite_store(folder, statements="thread" if kind == "sqlite on a thread" else "inline")
+REAL = ("memory", "sqlite", "sqlite on a thread")
+SIMULATED = ("sqlite on a simulated disk", "memory in a world", "sqlite in a world")
+KINDS = (*REAL, *SIMULATED)
+"""Every kind of store that must keep the contract. One in a world is what a simulated process is given."""
+
+
+class Described(Protocol):
+    """A store that is not open yet."""
+
+    def opened(self, host: Host) -> AbstractAsyncContextManager[AnyStore]:
+        """Open it."""
+        ...
+
+
+def a_store(kind: str, folder: Path) -> Described:
+    """Return a store of one kind; where it is in a world, nothing unexpected happens there."""
+    match kind:
+        case "memory":
+            return MemoryStore()
+        case "sqlite":
+            return sqlite_store(folder)
+        case "sqlite on a thread":
+            return sqlite_store(folder, statements="thread")
+        case "sqlite on a simulated disk":
+            return sqlite_store(folder).on(Disk("store.db").drive())
+        case "memory in a world":
+            return in_a_world(MemoryStore(), Sequencer(Canonical(), strict=False))
+        case _:
+            disk = Disk("store.db")
+            return in_a_world(sqlite_store(folder).on(disk.drive()), Sequencer(Canonical(), strict=False))
+
+
+def in_a_world(store: Store[Any, Any], sequencer: Sequencer) -> GuardedStore:
+    """Return a store as a process of a world has it; who uses it stands under a fiber of that process."""
+    if FIBER not in copy_context():
+        FIBER.set(Fiber("p", "test"))
+    nobody: Any = None  # without faults nothing happens to its process
+    boundaries = Boundaries(sequencer, "p", nobody, Faults(), lambda: None)
+    return GuardedStore(store, boundaries, lambda reason: None)
 
 
 @contextmanager

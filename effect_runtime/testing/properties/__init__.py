@@ -7,6 +7,7 @@ enough for all of this; what cannot be read from them is named, with the way out
 from __future__ import annotations
 
 from effect_runtime.testing.properties._available import HYPOTHESIS as HYPOTHESIS
+from effect_runtime.testing.properties._failures import failures_of
 from effect_runtime.testing.properties._interruptions import (
     Interrupted,
     Interruptions,
@@ -35,6 +36,7 @@ __all__ = [
     "assert_round_trips",
     "commands_of",
     "events_of",
+    "failures_of",
     "machine_of",
     "plans",
     "played_by",

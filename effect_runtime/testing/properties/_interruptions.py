@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import unified_diff
-from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
 from attrs import frozen
-from hypothesis import find, settings
-from returns.result import Result
 
 from effect_runtime.app import App
 from effect_runtime.dispatch import Forbidden, Invalid, NotDone, Signature
@@ -26,6 +24,7 @@ from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Canonical, Planned, Site
 from effect_runtime.testing._world import Run
 from effect_runtime.testing.properties._derivation import Derivation
+from effect_runtime.testing.properties._failures import declared, sample
 from effect_runtime.testing.properties._messages import Overrides
 from effect_runtime.transports import InProcess
 
@@ -211,7 +210,7 @@ def _failures(app: App, command: Eff[Any, Any, Any], given: Given, derivation: D
         if method is None or operation.kind == "dispatch":
             continue
         is_external = operation.kind == "external"
-        errors = [_sample(kind, derivation) for kind in _errors_of(operation)]
+        errors = [sample(kind, derivation) for kind in declared(operation.function)]
         for error in (*errors, Interrupted()):
             yield Fails(method, error)
             if is_external:
@@ -234,16 +233,3 @@ def _performed(app: App, command: Eff[Any, Any, Any], given: Given) -> Iterable[
     listened = app.moved(Host(), lambda binding: binding.store, wire=InProcess(), interceptors=[intercept])
     _Swept(listened, (command,), given, Faults()).clean()
     return found.values()
-
-
-def _errors_of(operation: Operation) -> tuple[Any, ...]:
-    answer = get_type_hints(operation.function).get("return")
-    if get_origin(answer) is not Result:
-        return ()
-    failures = get_args(answer)[1]
-    return get_args(failures) or (failures,)
-
-
-def _sample(kind: Any, derivation: Derivation) -> Any:
-    strategy = derivation.record(kind) if hasattr(kind, "__attrs_attrs__") else derivation.of(kind)
-    return find(strategy, lambda _: True, settings=settings(database=None, derandomize=True))

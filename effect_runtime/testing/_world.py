@@ -354,7 +354,7 @@ class World:
             durable, store, breaks = self._ways[binding.name], binding.store, None
             if isinstance(durable, Disk):
                 assert isinstance(store, Movable)  # a disk stands for nothing else
-                drive = durable.drive()
+                drive = durable.drive(self._hosts[process.name])
                 store, breaks = store.on(drive), self._breaking(durable)
                 deaths.append(drive.crash)
             else:

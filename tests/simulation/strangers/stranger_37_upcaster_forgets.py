@@ -9,6 +9,7 @@ from attrs import frozen
 
 from effect_runtime import App, Refused
 from effect_runtime.dispatch import Command, send_later, stored, stored_upcaster
+from effect_runtime.integration import Envelope, Payload
 from effect_runtime.testing import Client, Faults, Simulation, View
 from tests.simulation.strangers.premises import Desk, Doing, Stranger, app_of, desk_of, facts_of
 
@@ -42,7 +43,7 @@ class ChargeForgetting:
 
 
 @stored_upcaster(ChargeForgetting, version=1)
-def whole_price(payload: Any) -> Any:
+def whole_price(payload: Payload, envelope: Envelope) -> Payload:
     """Take the price for the amount."""
     return {"order": payload["order"], "amount": payload["price"]}
 
@@ -57,9 +58,9 @@ class Charge:
 
 
 @stored_upcaster(Charge, version=1)
-def price_less_discount(payload: Any) -> Any:
+def price_less_discount(payload: Payload, envelope: Envelope) -> Payload:
     """Take what is left of the price for the amount."""
-    return {"order": payload["order"], "amount": payload["price"] - payload["discount"]}
+    return {"order": payload["order"], "amount": int(str(payload["price"])) - int(str(payload["discount"]))}
 
 
 def every_discount_is_given(view: View) -> bool:
@@ -67,11 +68,18 @@ def every_discount_is_given(view: View) -> bool:
     return all(amount == 7 for amount in facts_of(view, "shop", "charged").values())
 
 
+def every_order_is_charged(view: View) -> bool:
+    """Nothing is given away."""
+    return set(facts_of(view, "shop", "charged")) == set(facts_of(view, "shop", "order"))
+
+
 def _first() -> tuple[App, Command[Order, None, Any, Desk]]:
     shop = desk_of("shop")
 
     @shop.command(access="public")
     def order(cmd: Order) -> Doing[None]:
+        rt = yield from shop.runtime
+        yield from rt.facts.put("order", cmd.order, 1)
         yield from send_later(ChargeOnce(cmd.order, cmd.price, cmd.discount), due=timedelta(seconds=20))
 
     @shop.command(access="internal")
@@ -88,6 +96,8 @@ def _second(planted: bool) -> App:
 
     @shop.command(access="public")
     def order(cmd: Order) -> Doing[None]:
+        rt = yield from shop.runtime
+        yield from rt.facts.put("order", cmd.order, 1)
         yield from send_later(kind(cmd.order, cmd.price - cmd.discount), due=timedelta(seconds=20))
 
     def charge(cmd: Any) -> Doing[None, Refused]:
@@ -106,6 +116,7 @@ def _world(planted: bool) -> Simulation:
         [Client("ann", [order(Order("o1", 10, 3))]), Client("bob", [order(Order("o2", 10, 3))])],
         faults=Faults(crashes=True, upgrade=_second(planted)),
         always=[every_discount_is_given],
+        eventually=[every_order_is_charged],
     )
 
 

@@ -21,12 +21,13 @@ class Party(Protocol):
 def state_of(party: object) -> Hashable:
     """Return what tells two states of a party apart; where that cannot be told, no two are the same."""
     try:
-        return pickle.dumps([*_held(party)], protocol=5)
+        return pickle.dumps([*held(party)], protocol=5)
     except Exception:  # whatever a user's own object says to being copied
         return object()
 
 
-def _held(party: object) -> Iterator[Any]:
+def held(party: object) -> Iterator[tuple[str, Any]]:
+    """Yield what an object holds, by name."""
     # Not the object itself: a class that was made inside a function cannot be found again by its name.
     for name in dict.fromkeys((*_slots(type(party)), *getattr(party, "__dict__", ()))):
         if name != "__weakref__":

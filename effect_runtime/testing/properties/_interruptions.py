@@ -6,9 +6,10 @@ Searches nothing: what is interrupted is one program, so all places are tried. K
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from difflib import unified_diff
-from typing import Any, Final, TypeAlias, get_args, get_origin
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, final, get_args, get_origin
 
 from attrs import frozen
 
@@ -18,6 +19,7 @@ from effect_runtime.effect import Call, Died, Eff, Failed, Operation, Succeeded
 from effect_runtime.errors import HalfDone, NotSimulated
 from effect_runtime.interpreter import Host, Perform
 from effect_runtime.testing._faults import Fails, Faults
+from effect_runtime.testing._party import Party, held
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import FIBER
 from effect_runtime.testing._simulation import Simulation
@@ -48,25 +50,36 @@ class Interrupted(Exception):
 
 @frozen
 class Interruptions:
-    """What was tried: how many places there were, and how many runs that took."""
+    """What was tried: how many places there were, and how many runs that took.
+
+    `alike` crashes were left out: they leave the same behind as one that was tried.
+    """
 
     places: int
     runs: int
+    alike: int = 0
 
 
-def assert_crash_safe(app: App, command: Eff[Any, Any, Any], *, given: Given = ()) -> Interruptions:
+def assert_crash_safe(
+    app: App, command: Eff[Any, Any, Any], *, given: Given = (), parties: Sequence[Party] = ()
+) -> Interruptions:
     """Kill the process before and after everything that a command does; in each run, once.
 
     Asked again under its id after the restart, the command must end as if nothing had happened: the same exit, the
-    same rows, events and dead letters in every store. Given up, it must have been done wholly or not at all. Ids and
-    moments may differ. `given` is done before, undisturbed. Raises `errors.HalfDone` with the difference.
+    same rows, events and dead letters in every store, and the same in whoever of `parties` stands outside, whom no
+    crash touches. Given up, it must have been done wholly or not at all. Ids and moments may differ. `given` is done
+    before, undisturbed, and without a word to `parties`. Raises `errors.HalfDone` with the difference, and
+    `errors.NotSimulated` for a command that does not even succeed undisturbed.
     """
-    before = _Swept(app, (), given, Faults()).clean()
-    both = [_crashes(app, command, given, on_crash, before) for on_crash in _MODES]
-    return Interruptions(places=both[0].places, runs=sum(each.runs for each in both))
+    swept = _Swept(app, command, given, Faults(crashes=True), parties)
+    for on_crash in _MODES:
+        for run, event in swept.deviations(on_crash):
+            _expect_done(command, f"{event}, {_GIVING[on_crash]}", swept, run)
+    return swept.tried
 
 
 _MODES: Final[tuple[OnCrash, OnCrash]] = ("retry", "abandon")
+_GIVING: Final[Mapping[OnCrash, str]] = MappingProxyType({"retry": "asked again", "abandon": "given up"})
 
 
 def assert_failures_handled(
@@ -74,79 +87,73 @@ def assert_failures_handled(
     command: Eff[Any, Any, Any],
     *,
     given: Given = (),
+    parties: Sequence[Party] = (),
     overrides: Overrides | None = None,
 ) -> Interruptions:
     """Let every operation of a command fail, one in each run: in each way that it declares, and with a defect.
 
     An external operation may have been done before it fails. The command must succeed, fail as it declares, or die of
     that very defect; unless it succeeds, every store must be as before. `overrides` says what failures hold where that
-    does not follow from their classes. Raises `errors.HalfDone`.
+    does not follow from their classes; `parties` are reset before each run, and may keep what was done. Raises
+    `errors.HalfDone`, and `errors.NotSimulated` for a command that does not even succeed undisturbed.
     """
-    before = _Swept(app, (), given, Faults()).clean()
-    faults = Faults(fails=tuple(_failures(app, command, given, Derivation(overrides=overrides or {}))))
-    swept = _Swept(app, (command,), given, faults)
-    swept.clean()
-    for run, event in swept.deviations(lambda site: site.fiber == _CLIENT):
+    failures = _failures(_performed(app, command, given, parties), Derivation(overrides=overrides or {}))
+    swept = _Swept(app, command, given, Faults(fails=tuple(failures)), parties)
+    for run, event in swept.deviations("retry", lambda site: site.fiber == _CLIENT):
         exit = run.exits[_CLIENT][0]
         problem = _unhandled(command, exit)
         if problem is not None:
             raise HalfDone(repr(command), event=event, problem=problem)
         if not isinstance(exit, Succeeded):
-            _compare(command, event, swept.state(), before)
+            _compare(command, event, swept.stored(), swept.untouched)
     return swept.tried
 
 
-def _crashes(
-    app: App, command: Eff[Any, Any, Any], given: Given, on_crash: OnCrash, before: list[str]
-) -> Interruptions:
-    swept = _Swept(app, (command,), given, Faults(crashes=True), on_crash)
-    after = swept.clean()
-    expected = _shown(swept.first.exits[_CLIENT][0])
-    for run, event in swept.deviations(lambda site: True):
-        event = f"{event}, {'asked again' if on_crash == 'retry' else 'given up'}"
-        if not run.is_sound:
-            problem = f"the system ended {run.ending}, with {list(run.troubles)!r}"
-            raise HalfDone(repr(command), event=event, problem=problem)
-        exit, state = run.exits[_CLIENT][0], swept.state()
-        if exit is not None and _shown(exit) != expected:
-            problem = f"it ended with {_shown(exit)} instead of {expected}"
-            raise HalfDone(repr(command), event=event, problem=problem)
-        if exit is not None or state != before:
-            _compare(command, event, state, after)
-    return swept.tried
+def _expect_done(command: Eff[Any, Any, Any], event: str, swept: _Swept, run: Run) -> None:
+    """Refuse what a crash has left, unless the command was done once, or was given up and not begun."""
+    if not run.is_sound:
+        problem = f"the system ended {run.ending}, {run.failure}, with {list(run.troubles)!r}"
+        raise HalfDone(repr(command), event=event, problem=problem)
+    exit, state = run.exits[_CLIENT][0], swept.state()
+    if exit is not None and _shown(exit) != swept.exit:
+        raise HalfDone(repr(command), event=event, problem=f"it ended with {_shown(exit)} instead of {swept.exit}")
+    if exit is not None or state != swept.before:
+        _compare(command, event, state, swept.after)
 
 
+@final
 class _Swept:
-    """One command, or none, in a simulation; `first` is its undisturbed run."""
+    """A command in a simulation that it shares with nobody. `before` and `after` are how all is left undisturbed."""
 
     def __init__(
-        self,
-        app: App,
-        programs: Sequence[Eff[Any, Any, Any]],
-        given: Given,
-        faults: Faults,
-        on_crash: OnCrash = "retry",
+        self, app: App, command: Eff[Any, Any, Any], given: Given, faults: Faults, parties: Sequence[Party]
     ) -> None:
-        clients = [Client(_CLIENT, programs)] if programs else []
-        self._simulation = Simulation(app, clients, given=given, faults=faults, on_crash=on_crash)
-        self.first = self._simulation.run(Canonical())
-        self._places = 0
+        clients = [Client(_CLIENT, [command])]
+        self._parties = parties
+        self._simulation = Simulation(app, clients, given=given, parties=parties, faults=faults)
+        self._simulation.among([]).run(Canonical())
+        self.before, self.untouched = self.state(), self.stored()
+        self._first = self._simulation.run(Canonical())
+        self.after = self.state()
+        self.exit = _shown(self._succeeded())
+        self._places: set[Site] = set()
         self._runs = 0
+        self._alike = 0
 
     @property
     def tried(self) -> Interruptions:
         """Return what was tried so far."""
-        return Interruptions(self._places, self._runs)
-
-    def clean(self) -> list[str]:
-        """Return how the stores are left by an undisturbed run, which must end well."""
-        if not self.first.is_sound:
-            reason = f"undisturbed it ends {self.first.ending}, with {list(self.first.troubles)!r}"
-            raise NotSimulated("the command", reason=reason)
-        return self.state()
+        return Interruptions(len(self._places), self._runs, self._alike)
 
     def state(self) -> list[str]:
-        """Return what the stores hold now, a line for each row, without what may differ."""
+        """Return what the stores and the parties hold now, a line for each row, without what may differ."""
+        told = (
+            f"{type(party).__name__}.{name}: {_shown(each)}" for party in self._parties for name, each in held(party)
+        )
+        return [*self.stored(), *told]
+
+    def stored(self) -> list[str]:
+        """Return what the stores hold now."""
         return sorted(
             f"{name}: {_shown(row)}"
             for content in self._simulation.contents()
@@ -154,14 +161,43 @@ class _Swept:
             for row in rows
         )
 
-    def deviations(self, concerns: Any) -> Iterator[tuple[Run, str]]:
+    def deviations(self, on_crash: OnCrash, concerns: Callable[[Site], bool] = bool) -> Iterator[tuple[Run, str]]:
         """Run once for each thing that can go wrong at a place, and tell what did."""
-        for site, alternatives in self.first.asked:
-            if site.kind == "fault" and concerns(site):
-                self._places += 1
+        world = self._simulation.among(self._simulation.clients, on_crash=on_crash)
+        met: set[Hashable] = set()
+        with world.shut_in():
+            for site, alternatives in self._first.asked:
+                if site.kind != "fault" or not concerns(site):
+                    continue
+                self._places.add(site)
                 for index, title in enumerate(alternatives[1:], start=1):
+                    if self._is_alike(site, title, on_crash, met):
+                        self._alike += 1
+                        continue
                     self._runs += 1
-                    yield self._simulation.run(Planned({site: index})), _event(site, title)
+                    yield world.run(Planned({site: index})), _event(site, title)
+
+    def _is_alike(self, site: Site, title: str, on_crash: OnCrash, met: set[Hashable]) -> bool:
+        """Tell of a crash whether it leaves what another one left: a process that dies forgets all else."""
+        before, after = self._first.remains.get(site, (None, None))
+        left = {"crash before": before, "crash after": after}.get(title)
+        if left is None:
+            return False
+        # Where no program is inside there is nobody who could give up instead of asking again.
+        is_known = (site.process, left) in met or (on_crash == "abandon" and not left.is_used)
+        met.add((site.process, left))
+        return is_known
+
+    def _succeeded(self) -> Succeeded[Any]:
+        exits = self._first.exits[_CLIENT]
+        exit = exits[0] if exits else None
+        if self._first.is_sound and isinstance(exit, Succeeded):
+            return exit
+        troubles = [] if exit is None else [exit]
+        reason = (
+            f"undisturbed it ends {self._first.ending}, with {[*troubles, *self._first.troubles]!r}; let it succeed"
+        )
+        raise NotSimulated("the command", reason=reason)
 
 
 def _event(site: Site, title: str) -> str:
@@ -203,9 +239,9 @@ def _declared(command: Eff[Any, Any, Any]) -> tuple[type, ...]:
     return tuple(kind for kind in kinds if isinstance(kind, type))
 
 
-def _failures(app: App, command: Eff[Any, Any, Any], given: Given, derivation: Derivation) -> Iterator[Fails]:
+def _failures(performed: Iterable[Operation], derivation: Derivation) -> Iterator[Fails]:
     """Yield what each operation that the command performs may fail with."""
-    for operation in _performed(app, command, given):
+    for operation in performed:
         method = getattr(type(operation.service), operation.name, None)
         if method is None or operation.kind == "dispatch":
             continue
@@ -217,7 +253,7 @@ def _failures(app: App, command: Eff[Any, Any, Any], given: Given, derivation: D
                 yield Fails(method, error, applied=True)
 
 
-def _performed(app: App, command: Eff[Any, Any, Any], given: Given) -> Iterable[Operation]:
+def _performed(app: App, command: Eff[Any, Any, Any], given: Given, parties: Sequence[Party]) -> Iterable[Operation]:
     """Return one operation of each method that a command performs, in the very world in which they will fail."""
     found: dict[Any, Operation] = {}
 
@@ -231,5 +267,5 @@ def _performed(app: App, command: Eff[Any, Any, Any], given: Given) -> Iterable[
 
     app.build()
     listened = app.moved(Host(), lambda binding: binding.store, wire=InProcess(), interceptors=[intercept])
-    _Swept(listened, (command,), given, Faults()).clean()
+    _Swept(listened, command, given, Faults(), parties)
     return found.values()

@@ -6,7 +6,7 @@ A `Simulation` runs an application again and again; a `Chooser` decides what hap
 from __future__ import annotations
 
 from effect_runtime.testing._broker import Delivery
-from effect_runtime.testing._claims import View
+from effect_runtime.testing._claims import Claim, View
 from effect_runtime.testing._coverage import Complete, Covered, Tally
 from effect_runtime.testing._deviating import Deviations
 from effect_runtime.testing._explore import explore, replay, simulate
@@ -25,6 +25,7 @@ __all__ = [
     "Alternative",
     "Canonical",
     "Chooser",
+    "Claim",
     "Client",
     "Complete",
     "Covered",

@@ -32,6 +32,9 @@ _EDGE: Final = 2
 _NEAR: Final = 3
 """Frames next to those: an operation among them is what the step is about."""
 
+_MOST: Final = 5_000
+"""Steps that are looked behind: who goes in circles does so long before."""
+
 _OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
 _STANDARD: Final = (str(Path(asyncio.__file__).parents[1]), "<")
 
@@ -97,7 +100,7 @@ class Witness:
         def seen(step: Step) -> None:
             number = len(trace.steps)
             add(step)
-            if step.process != "--":
+            if number < _MOST and step.process != "--":
                 self.sights[number] = _sight(sys._getframe(_EDGE))
             if step.what in _LASTING and (changes := self._changed()):
                 self.changes[number] = changes

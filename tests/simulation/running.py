@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from effect_runtime.testing import Client, Fails, Faults, Hears, Simulation
+from effect_runtime.testing import Claim, Client, Fails, Faults, Hears, Simulation
 from tests.simulation.corpus.case import Case
 
 
-def simulation_of(case: Case, **options: Any) -> Simulation:
-    """Return a case as a simulation, with the faults that it declares unless it is told otherwise."""
+def simulation_of(case: Case, *, claims: Sequence[Claim] = (), **options: Any) -> Simulation:
+    """Return a case as a simulation, with the faults that it declares unless it is told otherwise.
+
+    `claims` must hold at the end, beside those of the case.
+    """
     options.setdefault(
         "faults", Faults(fails=tuple(Fails(each.method, each.failure, each.applied) for each in case.fails))
     )
@@ -21,7 +25,7 @@ def simulation_of(case: Case, **options: Any) -> Simulation:
         parties=case.parties,
         hears=[Hears(each.context, each.topic, each.id, each.receive) for each in case.hears],
         always=case.always,
-        at_end=case.at_end,
+        at_end=[*case.at_end, *claims],
         eventually=case.eventually,
         **options,
     )

@@ -71,7 +71,7 @@ EXPOSED: dict[int, tuple[OnCrash, dict[Site, str]]] = {
 """For each bug a plan of as many deviations as its case says, and what a client does about a crash."""
 
 
-class _Told:
+class Told:
     """Deviate where a plan names a site, by the name of the alternative."""
 
     def __init__(self, plan: dict[Site, str]) -> None:
@@ -94,12 +94,12 @@ def test_as_many_deviations_as_declared_show_the_bug_and_its_twin_stands_them(nu
     """The bug breaks its invariant or never ends; the twin does neither under the same plan."""
     on_crash, plan = EXPOSED[number]
     bug = _case(number, "bug")
-    run = simulation_of(bug, faults=every_fault(bug), on_crash=on_crash).run(_Told(plan))
+    run = simulation_of(bug, faults=every_fault(bug), on_crash=on_crash).run(Told(plan))
     assert len(run.plan) == bug.deviations
     assert run.broken or run.ending != "done"
     assert run.troubles == ()
     twin = _case(number, "twin")
-    assert simulation_of(twin, faults=every_fault(twin), on_crash=on_crash).run(_Told(plan)).is_sound
+    assert simulation_of(twin, faults=every_fault(twin), on_crash=on_crash).run(Told(plan)).is_sound
 
 
 def _case(number: int, planted: str) -> Case:

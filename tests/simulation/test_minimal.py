@@ -199,7 +199,7 @@ def test_a_smaller_world_that_fails_by_itself_is_no_smaller_failure() -> None:
     def ann_has_the_copy(view: View) -> bool:
         return bool(view.query("shop", "SELECT 1 FROM record WHERE kind = 'loan' AND key = 'ann'"))
 
-    world = simulation_of(evolve(twins()[0], always=(), at_end=[ann_has_the_copy]), faults=FEW[1])
+    world = simulation_of(evolve(twins()[0], always=()), faults=FEW[1], claims=[ann_has_the_copy])
     found = [failing for _, failing in zip(range(3), _drawn(world, "run to block", "retry"), strict=False)]
     assert found
     for failing in found:
@@ -214,7 +214,7 @@ def test_what_does_not_fail_again_is_reported_as_it_was_found() -> None:
     def holds_now_and_then(view: View) -> bool:
         return not moods or not moods.pop()  # asked twice in a run that fails
 
-    world = simulation_of(evolve(case, always=(), at_end=[holds_now_and_then]), faults=FEW[2])
+    world = simulation_of(evolve(case, always=()), faults=FEW[2], claims=[holds_now_and_then])
     run = world.run(Canonical())
     assert run.failure is not None
     found = Failing(simulation=world, run=run, on_crash="retry", order="run to block", selection=everything(world))

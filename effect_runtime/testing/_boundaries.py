@@ -137,7 +137,8 @@ class Boundaries:
             # Only now: a port does not say of which kind its adapters are. It fails the first, boring run.
             self.sequencer.troubles.append(NotSimulated(f"{name} failing after it was done", reason=AMBIGUOUS))
         cancel: tuple[Fault, ...] = (Cancel(),) if self.faults.cancels else ()
-        menu = Menu((*self.faults.deaths, *listed, *cancel))
+        unheard = self.faults.unheard(is_awaited=False) if operation.method.kind == "external" else ()
+        menu = Menu((*self.faults.deaths, *listed, *cancel, *unheard))
         self._names[operation.method, type(runtime)] = found = (name, menu, menu.titles)
         return found
 

@@ -122,7 +122,11 @@ def _check_deaths(faults: Faults, processes: int) -> None:
 
 
 def _check_time(faults: Faults, horizon: timedelta) -> None:
-    told = (("an operation that is slow by", faults.slow), ("a process that is paused for", faults.pauses))
+    told = (
+        ("an operation that is slow by", faults.slow),
+        ("an answer that is late by", faults.answers),
+        ("a process that is paused for", faults.pauses),
+    )
     for what, durations in told:
         for duration in durations:
             if duration <= timedelta(0):

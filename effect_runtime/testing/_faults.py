@@ -31,7 +31,7 @@ class Victim(Protocol):
         ...
 
     async def crash(self, *, again: int = 0) -> None:
-        """Die, and `again` so often as soon as it has begun to boot. Nobody returns from this."""
+        """Die, and `again` so often as soon as it has booted. Nobody returns from this."""
         ...
 
     async def crash_all(self) -> None:
@@ -99,12 +99,13 @@ class Crash:
 @final
 @frozen
 class Storm:
-    """The process dies at the beginning of one life after the other, before one survives."""
+    """The process dies in one life after the other as soon as that has opened everything, before one survives."""
 
-    title: str = field(default=f"crash {_STORM} times before", init=False)
+    title: str = field(default=f"crash {_STORM} times after", init=False)
 
     async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
-        """Die, and again."""
+        """Open, die, and again."""
+        await go()
         await victim.crash(again=_STORM - 1)
 
 
@@ -187,6 +188,27 @@ class AckLost:
 
 @final
 @frozen
+class Unheard:
+    """What was asked is done at once, and its answer comes so much later; `is_awaited` even by who is cancelled."""
+
+    by: timedelta
+    is_awaited: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return its name."""
+        return f"answer {_seconds(self.by)} late"
+
+    async def meet(self, victim: Victim, fiber: Fiber, go: Go) -> Any:
+        """Do it, and wait; whoever is cancelled meanwhile never hears of it."""
+        answer = await go()
+        with anyio.CancelScope(shield=self.is_awaited):
+            await anyio.sleep(self.by.total_seconds())
+        return answer
+
+
+@final
+@frozen
 class Slow:
     """Something begins so much later."""
 
@@ -244,9 +266,10 @@ class Faults:
     `upgrade`: a process may come back as that next version of the application. `cancels` of clients. `commits` that
     fail for a while, as on a full disk; `verdicts` on commits that are lost, whether those were done or not;
     `conflicts` of units with others. `messages` that come twice, late or after they were lost, and acknowledgements
-    that are lost; `poison`: strangers' messages that nobody can read. Operations that `fails` lists. Anything may be
-    as slow as `slow` says, a whole process stand still as long as `pauses` say, and its clock on the wall be set as
-    far as `clocks` say. Each costs a plan for each place where it may happen.
+    that are lost; `poison`: strangers' messages that nobody can read. Operations that `fails` lists. Anything may
+    begin as late as `slow` says, what is done outside or committed be answered as late as `answers` say, a whole
+    process stand still as long as `pauses` say, and its clock on the wall be set as far as `clocks` say. Each costs a
+    plan for each place where it may happen.
     """
 
     crashes: bool = False
@@ -261,6 +284,7 @@ class Faults:
     poison: bool = False
     fails: tuple[Fails, ...] = ()
     slow: tuple[timedelta, ...] = ()
+    answers: tuple[timedelta, ...] = ()
     pauses: tuple[timedelta, ...] = ()
     clocks: tuple[timedelta, ...] = ()
 
@@ -270,6 +294,10 @@ class Faults:
         crashes: tuple[Fault, ...] = (Crash(), Crash(after=True)) if self.crashes else ()
         power: tuple[Fault, ...] = (PowerLoss(),) if self.power else ()
         return (*crashes, *power, *((Upgrade(),) if self.upgrade is not None else ()))
+
+    def unheard(self, *, is_awaited: bool) -> tuple[Fault, ...]:
+        """Return how late the answer of something may come that nobody can undo any more."""
+        return tuple(Unheard(by, is_awaited) for by in self.answers)
 
     @property
     def delays(self) -> tuple[Delay, ...]:

@@ -68,7 +68,9 @@ class GuardedOpen:
 
     def unit(self, *, alone: bool = False) -> GuardedUnit:
         """Give one unit of work."""
-        faults = (*self._commits, *self._conflicts)
+        # A store learns the verdict before it is cancelled: duty 4 of a unit of work.
+        unheard = self._boundaries.faults.unheard(is_awaited=True)
+        faults = (*self._commits, *self._conflicts, *unheard)
         return GuardedUnit(self._store.unit(alone=alone), self._boundaries, faults, self._conflicts)
 
     async def claim(self, **loan: Any) -> Any:

@@ -199,6 +199,7 @@ class Process:
                     await stack.enter_async_context(ground.app.running())
 
                 if self._doomed:
+                    await boot()
                     await self.crash(again=self._doomed - 1)
                 await (boot() if len(self.lives) == 1 else ground.again(boot))
                 with ground.beside(ground.app):

@@ -99,7 +99,7 @@ def _handler_problems(present: App, following: App) -> Iterator[str]:
             continue  # said already, once
         if heir is None:
             yield f"{kind} {handler.title} ({handler.place}) is missing; keep a handler of that name"
-        elif not _fits(_message_type(handler), _message_type(heir)):
+        elif handler.access != "internal" and not _fits(_message_type(handler), _message_type(heir)):
             yield (
                 f"{kind} {handler.title} ({heir.place}) takes {_message_type(heir)!r}, which cannot be made from "
                 f"{_message_type(handler)!r}; give new fields a default"

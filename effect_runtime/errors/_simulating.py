@@ -55,30 +55,56 @@ class NotSimulated(EffectRuntimeError):
 
 
 class SitesVanished(EffectRuntimeError):
-    """Refuse to pass silently over the deviations of a plan that do not come up any more."""
+    """Refuse to pass silently over the deviations of a plan that do not come up any more.
 
-    def __init__(self, sites: Sequence[str]) -> None:
-        super().__init__(tuple(sites))
+    `has_changed` tells whether the program does something else undisturbed than when the plan was made, where that is
+    known. `is_seed_drawn`: strings hash otherwise in each process, so that sets of them iterate otherwise.
+    """
+
+    def __init__(self, sites: Sequence[str], *, has_changed: bool = True, is_seed_drawn: bool = False) -> None:
+        super().__init__(tuple(sites), has_changed, is_seed_drawn)
         self.sites = tuple(sites)
+        self.has_changed = has_changed
+        self.is_seed_drawn = is_seed_drawn
 
     def __str__(self) -> str:
+        since = "the world has changed since this plan was made"
+        if not self.has_changed:
+            since = "faults or clients are others than when this plan was made, for undisturbed the program is the same"
+        seed = (
+            " If it iterates a set of strings, fix PYTHONHASHSEED." if self.has_changed and self.is_seed_drawn else ""
+        )
         return (
-            f"the world has changed since this plan was made; these sites do not come up any more: "
-            f"{'; '.join(self.sites)}. Search again, and keep the plan that is found then."
+            f"{since}; these sites do not come up any more: "
+            f"{'; '.join(self.sites)}. Search again, and keep the plan that is found then.{seed}"
         )
 
 
 class Diverged(EffectRuntimeError):
-    """Report two runs of one plan that differ: something in the program depends on what no plan decides."""
+    """Report two runs of one plan that differ: something in the program depends on what no plan decides.
 
-    def __init__(self, step: int, *, first: str | None, second: str | None) -> None:
-        super().__init__(step, first, second)
+    `outlived` names what a run changes and the next one finds: values of modules, classes, functions and closures.
+    """
+
+    def __init__(self, step: int, *, first: str | None, second: str | None, outlived: Sequence[str] = ()) -> None:
+        super().__init__(step, first, second, tuple(outlived))
         self.step = step
         self.first = first
         self.second = second
+        self.outlived = tuple(outlived)
 
     def __str__(self) -> str:
+        if self.outlived:
+            way_out = (
+                f"These outlive a run, and would not outlive a crash: {', '.join(self.outlived)}. "
+                f"Keep them in the store, or in what `make` builds."
+            )
+        else:
+            way_out = (
+                "Look, in what ran just before, for an id(), a set of objects that is iterated, a weak reference, "
+                "or a clock not the transaction's."
+            )
         return (
             f"two runs of one plan differ at step {self.step}: {self.first or 'the end'}; {self.second or 'the end'}. "
-            f"Look, in what ran just before, for a set that is iterated, an id(), or a clock not the transaction's."
+            f"{way_out}"
         )

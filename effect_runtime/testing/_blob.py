@@ -6,6 +6,7 @@ Sites and alternatives go by their names, so that a plan survives edits that do 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -19,16 +20,22 @@ from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Alternative, Kind, Site
 
 VERSION: Final = "sim1"
+DIGITS: Final = 12
+"""How much of a digest is written down."""
+
+_VERSIONED: Final = re.compile(r"sim\d+")
 
 
 @frozen(kw_only=True)
 class Blob:
     """What it takes to repeat a run: `programs` are the numbers of each client's programs that are begun.
 
-    `digest` tells what the program did when nothing deviated; another one means that it has changed since.
+    `digest` tells what the program did when nothing deviated, `run_digest` what it did in this run; other ones mean
+    that it has changed since. Blobs of before there was one have no `run_digest`.
     """
 
     digest: str
+    run_digest: str
     order: Order
     on_crash: OnCrash
     programs: Sequence[tuple[str, tuple[int, ...]]]
@@ -36,7 +43,7 @@ class Blob:
 
     def __str__(self) -> str:
         content = [
-            self.digest,
+            self.digest + self.run_digest,
             self.order,
             self.on_crash,
             [[name, *numbers] for name, numbers in self.programs],
@@ -50,7 +57,13 @@ class Blob:
         """Read a blob; raises `errors.BlobUnreadable` when it is none, or one of another version of the kit."""
         version, _, packed = text.strip().partition(":")
         if version != VERSION:
-            raise BlobUnreadable(text, reason=f"it does not begin with {VERSION}:")
+            other = _VERSIONED.fullmatch(version)
+            reason = (
+                f"it is of version {version}, and this kit reads {VERSION}"
+                if other
+                else f"it does not begin with {VERSION}:"
+            )
+            raise BlobUnreadable(text, reason=reason)
         try:
             content = json.loads(zlib.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
             return cls._read(*content)
@@ -64,7 +77,8 @@ class Blob:
         if any(kind not in get_args(Kind) for *_, kind, _ in deviations):
             raise ValueError(deviations)
         return cls(
-            digest=digest,
+            digest=digest[:DIGITS],
+            run_digest=digest[DIGITS:],
             order=order,
             on_crash=on_crash,
             programs=tuple((name, tuple(numbers)) for name, *numbers in programs),

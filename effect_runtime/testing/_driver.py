@@ -31,6 +31,7 @@ _ENDINGS: Final = {
     "restless": "too much happens at one instant: somebody goes in circles without time passing",
 }
 
+
 @final
 class Driver:
     """Drive programs on virtual time. `host` is theirs: time passes when all of them wait, ids count up."""

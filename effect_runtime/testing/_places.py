@@ -18,10 +18,12 @@ _STANDARD: Final = str(Path(asyncio.__file__).parents[1])
 def line_of(frame: FrameType) -> str | None:
     """Return the file, line and function of a frame; None for what no user has written."""
     code = frame.f_code
-    file = code.co_filename
-    if file.startswith(_OTHERS) or (file.startswith(_STANDARD) and "site-packages" not in file):
-        return None
-    return f"{file}:{frame.f_lineno} in {code.co_qualname}"
+    return None if is_foreign(code.co_filename) else f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
+
+
+def is_foreign(file: str) -> bool:
+    """Tell whether no user has written a file."""
+    return file.startswith(_OTHERS) or (file.startswith(_STANDARD) and "site-packages" not in file)
 
 
 def place_of(frame: FrameType | None) -> str | None:

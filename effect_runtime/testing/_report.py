@@ -11,7 +11,7 @@ from typing import Final
 
 from effect_runtime.effect import Died
 from effect_runtime.errors import Counterexample
-from effect_runtime.testing._blob import Blob
+from effect_runtime.testing._blob import DIGITS, Blob
 from effect_runtime.testing._columns import columns, place_of
 from effect_runtime.testing._hints import Seen, hints_of
 from effect_runtime.testing._history import drawn
@@ -62,6 +62,7 @@ def blob_of(failing: Failing) -> Blob:
     run = failing.run
     return Blob(
         digest=digest_of(failing),
+        run_digest=run.trace.deeds[:DIGITS],
         order=failing.order,
         on_crash=failing.on_crash,
         programs=tuple(failing.selection),
@@ -71,7 +72,7 @@ def blob_of(failing: Failing) -> Blob:
 
 def digest_of(failing: Failing) -> str:
     """Return what tells whether a program has changed: the boring run's own digest."""
-    return failing.simulation.run(Canonical(), order=failing.order).trace.hash[:12]
+    return failing.simulation.run(Canonical(), order=failing.order).trace.deeds[:DIGITS]
 
 
 def lines_of(run: Run) -> list[str]:

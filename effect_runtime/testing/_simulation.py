@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -18,7 +18,7 @@ from attrs import evolve
 from effect_runtime.app import App
 from effect_runtime.dispatch import Binding
 from effect_runtime.effect import Eff
-from effect_runtime.errors import Diverged, NotSimulated, SitesVanished
+from effect_runtime.errors import Diverged, LeftSimulation, NotSimulated, SitesVanished
 from effect_runtime.integration import Transport
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing._broker import PROMISED
@@ -29,11 +29,12 @@ from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
 from effect_runtime.testing._linear import Linearizable
 from effect_runtime.testing._ordered import ordered_scopes
+from effect_runtime.testing._outliving import changed, held
 from effect_runtime.testing._party import Party
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
-from effect_runtime.testing._strict import forget_refused, inside_simulation, raise_refused
+from effect_runtime.testing._strict import inside_simulation, refusing
 from effect_runtime.testing._watch import watching
 from effect_runtime.testing._witness import Witness
 from effect_runtime.testing._world import Durable, Hears, Movable, Run, Setting, World
@@ -140,11 +141,20 @@ class Simulation:
         return run
 
     def confirm(self, run: Run) -> None:
-        """Repeat a run; raises `errors.Diverged` with the first step that differs, if one does."""
+        """Repeat a run; raises `errors.Diverged` with the first step that differs, if one does.
+
+        A search does so by itself, now and then; `run` alone does not, for it would take twice as long.
+        """
         again = self._run(Planned(run.plan), order=run.order, is_watched=True)
         for number, (first, second) in enumerate(zip_longest(run.trace.lines(), again.trace.lines())):
             if first != second:
-                raise Diverged(number, first=first, second=second)
+                raise Diverged(number, first=first, second=second, outlived=self._outlived(run))
+
+    def _outlived(self, run: Run) -> tuple[str, ...]:
+        """Name what one more run changes, although nothing but the stores should know of it."""
+        before = held(self._setting.bindings)
+        self._run(Planned(run.plan), order=run.order, is_watched=False)
+        return changed(before, held(self._setting.bindings))
 
     def contents(self) -> list[dict[str, list[Any]]]:
         """Return what the stores hold since the last run: the user's tables, events and dead letters of each."""
@@ -251,19 +261,18 @@ def _once(
     witness: Witness | None = None,
     is_watched: bool,
 ) -> Run:
-    forget_refused()
     world = World(setting, chooser, durable, order=order)
     if witness is not None:
         witness.attend(world.sequencer.trace, list(durable.values()))
     try:
-        with watching() if is_watched and setting.strict else nullcontext():
+        with refusing() if setting.strict else nullcontext(), watching() if is_watched else nullcontext():
             run = world.run()
-        raise_refused()
         if witness is not None:
             witness.depart(world.fibers)
         return run
     finally:
-        world.dispose()
+        with suppress(LeftSimulation), refusing() if setting.strict else nullcontext():
+            world.dispose()
 
 
 def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:

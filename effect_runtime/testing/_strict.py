@@ -120,45 +120,51 @@ _TRUSTED: Final = frozenset({"logging", "importlib", "hypothesis", "coverage", "
 _RUNS: Final[list[list[LeftSimulation]]] = []
 """What was refused in the strict runs that are going on. Global because an audit hook can never be taken out again."""
 
+_SHUT: Final[list[None]] = []
 _HOOKED: Final[list[None]] = []
 
 
 @contextmanager
 def inside_simulation() -> Iterator[None]:
-    """Refuse everything real while entered, in this whole process: a run shares its thread with nobody.
+    """Exchange the names of everything real while entered, in this whole process; who is `refusing` refuses them.
 
-    Entering again inside changes nothing.
+    Entered around many runs, they share what it costs. Entering again inside changes nothing.
     """
-    if _RUNS:
+    if _SHUT:
         yield
         return
     if not _HOOKED:
         sys.addaudithook(_audit)
         _HOOKED.append(None)
     found = [(leak, name, real) for leak in LEAKS for name, real in leak.present]
-    _RUNS.append([])
+    _SHUT.append(None)
     for leak, name, real in found:
         setattr(leak.owner, name, _exchanged(leak, name, real))
     try:
         yield
     finally:
-        _RUNS.pop()
+        _SHUT.pop()
         for leak, name, real in found:
             setattr(leak.owner, name, real)
 
 
-def forget_refused() -> None:
-    """Forget what was refused before a run begins."""
-    if _RUNS:
-        _RUNS[-1].clear()
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse everything real while entered: a run goes on, and shares its thread with nobody.
 
-
-def raise_refused() -> None:
-    """Raise what was refused first, if anything was: whatever the program made of it, it was no simulation."""
-    if _RUNS and _RUNS[-1]:
-        first = _RUNS[-1][0]
-        _RUNS[-1].clear()
-        raise first
+    Raises what was refused first, if anything was: whatever the program made of it, this was no simulation.
+    """
+    refused: list[LeftSimulation] = []
+    _RUNS.append(refused)
+    try:
+        yield
+    except Exception as error:
+        if not refused or error is refused[0]:
+            raise
+    finally:
+        _RUNS.pop()
+    if refused:
+        raise refused[0]
 
 
 def refusal(name: str, way_out: str = _OUTSIDE, *, frame: FrameType | None = None) -> LeftSimulation:
@@ -194,7 +200,7 @@ def is_allowed(frame: FrameType | None, modules: tuple[str, ...] = ()) -> bool:
 def _exchanged(leak: Leak, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         is_given = leak.given is not None and (kwargs or (len(args) >= leak.given and args[leak.given - 1] is not None))
-        if is_given or is_allowed(sys._getframe(1), leak.allowed):
+        if not _RUNS or is_given or is_allowed(sys._getframe(1), leak.allowed):
             return real(*args, **kwargs)
         raise refusal(leak.named(name), leak.way_out, frame=sys._getframe(1))
 

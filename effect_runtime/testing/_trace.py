@@ -66,6 +66,11 @@ class Trace:
         return _digest(self.lines())
 
     @property
+    def deeds(self) -> str:
+        """Return a digest of what the program did, whatever claims said of it."""
+        return _digest(self._lines(step for step in self.steps if step.process != "--"))
+
+    @property
     def outcome(self) -> str:
         """Return a digest of what came of the deviations, which two runs of different plans may share."""
         return _digest(self._lines(step for number, step in enumerate(self.steps) if number not in self.deviations))

@@ -116,7 +116,8 @@ class Run:
     livelock; `busiest` is how much happened at one instant. `exits` has each client's programs; None is one that was
     given up. `said` has what each broken claim said, or looked at; `reached` names the claims of `sometimes` that held;
     `unexplained` has the messages for which no order accounts. `remains` tells, of each place that can fail, what a
-    crash before and after it would leave behind.
+    crash before and after it would leave behind. `has_changed`: repeated from a blob, and the program does something
+    else than when that was made.
     """
 
     plan: Plan
@@ -134,6 +135,7 @@ class Run:
     said: Mapping[str, tuple[str, ...]] = {}
     unexplained: Sequence[Spoken] = ()
     remains: Mapping[Site, tuple[Rest | None, Rest | None]] = field(factory=dict)
+    has_changed: bool = False
 
     @property
     def is_sound(self) -> bool:

@@ -17,6 +17,7 @@ sites = st.builds(
 blobs = st.builds(
     Blob,
     digest=st.text("0123456789abcdef", min_size=12, max_size=12),
+    run_digest=st.text("0123456789abcdef", min_size=12, max_size=12) | st.just(""),
     order=st.sampled_from(["run to block", "first come"]),
     on_crash=st.sampled_from(["retry", "abandon"]),
     programs=st.lists(st.tuples(names, st.lists(st.integers(0, 9)).map(tuple))).map(tuple),
@@ -36,6 +37,13 @@ def test_a_torn_blob_is_refused(blob: Blob, data: st.DataObject) -> None:
     word = str(blob)
     with pytest.raises(BlobUnreadable):
         Blob.of(word[: data.draw(st.integers(0, len(word) - 2))])
+
+
+def test_a_blob_of_another_version_is_refused_with_both() -> None:
+    """Neither is guessed at."""
+    with pytest.raises(BlobUnreadable) as refused:
+        Blob.of("sim7:abc")
+    assert refused.value.reason == "it is of version sim7, and this kit reads sim1"
 
 
 def test_a_site_that_no_longer_offers_what_was_named_counts_as_missed() -> None:

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from effect_runtime.effect import Exit, Failed, Succeeded
 from effect_runtime.errors import BlobUnreadable, Counterexample, NeverReached, SitesVanished
 from effect_runtime.testing import Complete, Covered, Faults, Linearizable, Simulation, Tally, View, explore, replay
+from effect_runtime.testing._blob import Blob
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of
@@ -71,7 +72,32 @@ def test_a_blob_passes_once_the_bug_is_mended() -> None:
     found = _found(_bug(3))
     with pytest.raises(SitesVanished, match=r"Outside\.tell"):
         replay(_twin(3), found.blob)  # mended by telling somewhere else
-    assert replay(_twin(5), _found(_bug(5)).blob).is_sound
+    mended = replay(_twin(4), _found(_bug(4)).blob)
+    assert (mended.is_sound, mended.has_changed) == (True, True)
+
+
+def test_a_blob_says_whether_the_program_is_the_one_it_was_made_of() -> None:
+    """What was mended is another program, and so is what was broken otherwise; claims and faults are no program."""
+    found = _found(_bug(1))
+    with pytest.raises(Counterexample) as same:
+        replay(_bug(1), found.blob)
+    unclaimed = replay(simulation_of(evolve(bugs()[0], always=()), faults=every_fault(bugs()[0])), found.blob)
+    told = Blob.of(found.blob)
+    with pytest.raises(Counterexample) as other:
+        replay(_bug(1), str(evolve(told, digest="0" * 12)))
+    assert same.value.covered.startswith("repeated from its blob")
+    assert "has changed" not in same.value.covered
+    assert (unclaimed.is_sound, unclaimed.has_changed) == (True, False)
+    assert other.value.covered.startswith("repeated from its blob; the program has changed since")
+
+
+def test_sites_that_vanish_from_the_same_program_are_a_matter_of_its_world() -> None:
+    """Undisturbed it does what it did: the fault is no longer offered."""
+    found = _found(_bug(3))
+    with pytest.raises(SitesVanished) as vanished:
+        replay(simulation_of(bugs()[2], faults=Faults()), found.blob)
+    assert not vanished.value.has_changed
+    assert str(vanished.value).startswith("faults or clients are others than when this plan was made")
 
 
 def test_a_blob_for_clients_who_no_longer_come_is_refused() -> None:

@@ -40,7 +40,7 @@ from effect_runtime.errors import LeftSimulation
 from effect_runtime.testing import Canonical
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._sequencer import Sequencer
-from effect_runtime.testing._strict import inside_simulation
+from effect_runtime.testing._strict import inside_simulation, refusing
 from tests.simulation import leaky
 from tests.simulation.leaky import STATIONS, Dated, Reach, Stamped, reaching
 
@@ -80,7 +80,7 @@ LEAKS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", LEAKS)
 def test_the_real_world_is_refused_by_name(name: str) -> None:
     """The message names what was used and says where to take it from."""
-    with inside_simulation(), pytest.raises(LeftSimulation) as refused:
+    with pytest.raises(LeftSimulation) as refused, inside_simulation(), refusing():
         LEAKS[name]()
     assert (refused.value.name, str(refused.value.place).partition(":")[0]) == (name, __file__)
 
@@ -90,26 +90,27 @@ def test_afterwards_everything_is_as_it_was() -> None:
     before = [time.time, time.monotonic, random.random, uuid.uuid4, os.urandom, threading.Thread.start]
     with inside_simulation(), inside_simulation():
         assert time.time is not before[0]
+        assert time.time() <= before[0]()  # between two runs nobody is simulated
     assert [time.time, time.monotonic, random.random, uuid.uuid4, os.urandom, threading.Thread.start] == before
     socket.socket().close()
 
 
 def test_a_log_record_may_say_when_it_was_written(caplog: pytest.LogCaptureFixture) -> None:
     """Programs log, and diagnostics do; nothing in a run reads the time of a record."""
-    with inside_simulation():
+    with inside_simulation(), refusing():
         logging.getLogger("shop").warning("sold out")
     assert [(record.name, record.getMessage()) for record in caplog.records] == [("shop", "sold out")]
 
 
 def test_a_generator_of_ones_own_is_no_leak() -> None:
     """Chance from a seed is the same in each run."""
-    with inside_simulation():
+    with inside_simulation(), refusing():
         assert random.Random(1).random() == 0.13436424411240122
 
 
 def test_what_needs_neither_clock_nor_chance_may_be_used() -> None:
     """A moment that is given is written the same way everywhere; a file and the environment say the same each time."""
-    with inside_simulation():
+    with inside_simulation(), refusing():
         assert time.strftime("%Y", time.gmtime(0)) == "1970"
         assert "HOME" in os.environ or "PATH" in os.environ
         with open(__file__) as file, open(os.devnull, "w") as nowhere:

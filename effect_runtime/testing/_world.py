@@ -375,10 +375,10 @@ class World:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from or meanwhile."""
+    """Yield an error and what it was raised from; what it was only raised meanwhile is another matter."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def _clock(host: Host) -> VirtualTime:

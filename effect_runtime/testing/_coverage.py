@@ -5,7 +5,7 @@ A count of runs alone says nothing; a search says what it has tried, and what wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias, final
 
 from attrs import define, field, frozen
@@ -100,10 +100,11 @@ class Coverage:
     _tried: dict[Alternative, set[Place]] = field(factory=dict)
     _known: set[tuple[Place, Kind]] = field(factory=set)
 
-    def count_alike(self, site: Site, title: Alternative) -> None:
-        """Count a crash that was not tried because it leaves the same behind as one that is."""
-        self.alike += 1
-        self._tried.setdefault(title, set()).add(site[:3])
+    def count_alike(self, alike: Iterable[tuple[Site, Alternative]]) -> None:
+        """Count crashes that need not be tried, because they leave the same behind as one that was."""
+        for site, title in alike:
+            self.alike += 1
+            self._tried.setdefault(title, set()).add(site[:3])
 
     def add(self, run: Run, *, drawn: bool = False) -> bool:
         """Count a run; return whether its outcome is new."""

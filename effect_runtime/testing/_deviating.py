@@ -12,7 +12,7 @@ from typing import final
 
 from attrs import field, frozen
 
-from effect_runtime.testing._site import Alternative, Site
+from effect_runtime.testing._site import Alternative, Kind, Site
 
 
 @final
@@ -52,6 +52,23 @@ class Deviating:
             return 0
         self._met.add(fiber)
         return int(self._random.random() < 0.5)
+
+
+@final
+class Again:
+    """Let one thing happen whenever a fiber comes to an operation, so many times."""
+
+    def __init__(self, place: tuple[str, str, str], kind: Kind, title: Alternative, *, times: int) -> None:
+        self._at = (*place, kind)
+        self._title = title
+        self._left = times
+
+    def choose(self, site: Site, alternatives: Sequence[Alternative]) -> int:
+        """Return 0, or what happens again."""
+        if not self._left or (*site[:3], site.kind) != self._at or self._title not in alternatives:
+            return 0
+        self._left -= 1
+        return alternatives.index(self._title)
 
 
 def sparse(random: Random, *, length: int, most: int) -> Deviations:

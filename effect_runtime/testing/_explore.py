@@ -7,27 +7,24 @@ was allowed is spent. What fails is made small and told; what does not is counte
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from random import Random
-from typing import Final, TypeAlias, final
-
-from attrs import evolve, frozen
+from typing import Final, final
 
 from effect_runtime.errors import NeverReached, SitesVanished
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._allowance import Allowance
-from effect_runtime.testing._blob import DIGITS, Blob, Named
+from effect_runtime.testing._blob import Blob, Named
 from effect_runtime.testing._coverage import Complete, Coverage, Covered
-from effect_runtime.testing._deviating import Deviations, by_priority, sparse
+from effect_runtime.testing._deviating import Again, Deviations, by_priority, sparse
+from effect_runtime.testing._growing import Seed, Step, in_turns, larger
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing._process import Client, OnCrash
-from effect_runtime.testing._report import counterexample, digest_of
-from effect_runtime.testing._sequencer import Order, Rest
+from effect_runtime.testing._report import counterexample
+from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site
+from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._world import Run
 
 BUDGET: Final = timedelta(seconds=10)
@@ -46,27 +43,7 @@ _BUSIER: Final = 10
 _MOST_DEVIATIONS: Final = 6
 _DEPTH: Final = 3
 _EVERY: Final = 50
-
-Tail: TypeAlias = Sequence[tuple[Site, Sequence[Alternative]]]
-
-
-@frozen
-class _Seed:
-    """A plan that was tried, and the sites that came up after its last deviation: what larger plans grow from.
-
-    `remains` says of places that can fail what a crash would leave behind.
-    """
-
-    plan: Plan
-    tail: Tail
-    remains: Mapping[Site, tuple[Rest | None, Rest | None]]
-    mode: OnCrash
-    has_crashed: bool
-
-    def left_by(self, site: Site, title: Alternative) -> Rest | None:
-        """Return what a crash at a site would leave; None for what is no crash, or nobody knows."""
-        before, after = self.remains.get(site, (None, None))
-        return {"crash before": before, "crash after": after}.get(title)
+_AGAIN: Final = 3
 
 
 def explore(
@@ -98,9 +75,8 @@ def explore(
 def replay(simulation: Simulation, blob: str) -> Run:
     """Repeat the run that a report's blob describes, and return it when it is sound now.
 
-    A program that was mended is another one, so this is no error; `Run.has_changed` says whether it is: whether it
-    does something else, undisturbed or by this plan, than when the blob was made. Raises `errors.Counterexample` when
-    it still fails, `errors.SitesVanished` with what does not come up any more, and `errors.BlobUnreadable`.
+    Raises `errors.Counterexample` when it still fails, `errors.SitesVanished` with what does not come up any more, and
+    `errors.BlobUnreadable`.
     """
     told = Blob.of(blob)
     here = {client.name: len(client.programs) for client in simulation.clients}
@@ -115,24 +91,14 @@ def replay(simulation: Simulation, blob: str) -> Run:
     world = selected(simulation, told.programs, on_crash=told.on_crash)
     chooser = Named(told.deviations)
     run = world.run(chooser, order=told.order)
-    found = Failing(
-        simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
-    )
-    was_else = digest_of(found) != told.digest
-    has_changed = was_else or told.run_digest not in ("", run.trace.deeds[:DIGITS])
     if run.failure is not None:
-        since = "; the program has changed since" if has_changed else ""
-        raise counterexample(found, covered=f"repeated from its blob{since}")
+        failing = Failing(
+            simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
+        )
+        raise counterexample(failing, covered="repeated from its blob")
     if chooser.missed:
-        sites = [str(site) for site in chooser.missed]
-        raise SitesVanished(sites, has_changed=was_else, is_seed_drawn=_is_seed_drawn())
-    return evolve(run, has_changed=has_changed)
-
-
-def _is_seed_drawn() -> bool:
-    """Tell whether strings hash otherwise in each process."""
-    given = None if sys.flags.ignore_environment else os.environ.get("PYTHONHASHSEED")
-    return bool(sys.flags.hash_randomization) and given in (None, "", "random")
+        raise SitesVanished([str(site) for site in chooser.missed])
+    return run
 
 
 def simulate(simulation: Simulation, plan: Deviations | Plan, *, clients: Sequence[Client] | None = None) -> Run:
@@ -165,8 +131,7 @@ class Search:
         self._modes: tuple[OnCrash, ...] = ("retry", "abandon") if simulation.crashes else ("retry",)
         self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode) for mode in self._modes}
         self._order: Order = "run to block"
-        self._root = _Seed({}, (), {}, "retry", False)
-        self._operations = set[str]()
+        self._root = Seed({}, (), {}, "retry", False)
 
     def climb(self) -> Iterator[Failing]:
         """Yield runs that fail; stop asking for more at any time."""
@@ -203,8 +168,9 @@ class Search:
             self._order = order
             run = self._run(Canonical(), "retry", self._allowance)
             yield from self._failing(run, "retry")
+            self._worlds["retry"].confirm(run)
             if order == "run to block":
-                self._root = _Seed({}, run.asked, run.remains, "retry", False)
+                self._root = Seed({}, run.asked, run.remains, "retry", False)
                 self._bind(run)
         self._order = "run to block"
 
@@ -221,32 +187,45 @@ class Search:
         while level:
             if size > self._deviations and sum(len(titles) - 1 for seed in level for _, titles in seed.tail) > few:
                 return
-            grown: list[_Seed] = []
-            for seed, site, index, title in self._larger(level):
-                is_crash = title.startswith("crash")
-                for mode in self._modes_of(seed, site, title) if is_crash else (seed.mode,):
+            grown: list[Seed] = []
+            for step in larger(level, self._random):
+                for mode in self._modes_of(step):
                     if allowance.is_spent:
                         return
-                    run = self._run(Planned({**seed.plan, site: index}), mode, allowance)
+                    run = self._run(Planned(step.plan), mode, allowance)
                     yield from self._failing(run, mode)
-                    found = _Seed(run.plan, _after(run, site), run.remains, mode, seed.has_crashed or is_crash)
+                    found = step.seed.grown(step, run, mode)
                     mark = run.trace.outcome, hash((mode, tuple(each for each, _ in found.tail)))
                     if mark not in seen:  # a plan that comes to the same grows to the same
                         seen.add(mark)
                         grown.append(found)
+                self.coverage.count_alike(step.alike)
             self.coverage.deviations = size
+            if size == 1:
+                yield from self._again(allowance)
             level, size = grown, size + 1
         self.is_complete = True
 
-    def _modes_of(self, seed: _Seed, site: Site, title: Alternative) -> tuple[OnCrash, ...]:
+    def _again(self, allowance: Allowance) -> Iterator[Failing]:
+        """Let whatever may go wrong at a place go wrong there three times in a row: as often as few retries outlive."""
+        titles_of = {(site[:3], site.kind): titles for site, titles in self._root.tail}
+        offered = [(place, kind, title) for (place, kind), titles in titles_of.items() for title in titles[1:]]
+        self._random.shuffle(offered)
+        for place, kind, title in in_turns(offered, key=lambda each: each[2]):
+            if allowance.is_spent:
+                return
+            run = self._run(Again(place, kind, title, times=_AGAIN), "retry", allowance, drawn=True)
+            yield from self._failing(run, "retry")
+
+    def _modes_of(self, step: Step) -> tuple[OnCrash, ...]:
         """Say what clients may do about a crash.
 
         The first is tried with those who begin again and with those who give up, for each hides what the other shows;
         who has crashed once takes the next one alike, and where nobody was inside there is nothing to choose.
         """
-        left = seed.left_by(site, title)
-        if seed.has_crashed or (left is not None and not left.is_used):
-            return (seed.mode,)
+        left = step.seed.left_by(step.site, step.title)
+        if not step.is_crash or step.seed.has_crashed or (left is not None and not left.is_used):
+            return (step.seed.mode,)
         return self._modes
 
     def _drawn(self) -> Iterator[Failing]:
@@ -259,6 +238,8 @@ class Search:
             else:
                 drawn = by_priority(self._random, length=length, depth=_DEPTH)
             run = self._run(drawn.chooser(), mode, self._allowance, drawn=True)
+            if not self.tried % _EVERY:
+                self._worlds[mode].confirm(run)
             yield from self._failing(run, mode)
 
     def _run(self, chooser: Chooser, mode: OnCrash, allowance: Allowance, *, drawn: bool = False) -> Run:
@@ -266,16 +247,7 @@ class Search:
         self.tried += 1
         run = self._worlds[mode].run(chooser, order=self._order)
         self.coverage.add(run, drawn=drawn)
-        if self._is_to_confirm(run):
-            self._worlds[mode].confirm(run)
         return run
-
-    def _is_to_confirm(self, run: Run) -> bool:
-        """Tell whether to run it twice: it is boring, it fails, it came to something new, or its number is up."""
-        operations = {site.operation for site, _ in run.asked}
-        is_new = not operations <= self._operations
-        self._operations |= operations
-        return is_new or not run.plan or run.failure is not None or not self.tried % _EVERY
 
     def _failing(self, run: Run, mode: OnCrash) -> Iterator[Failing]:
         if run.failure is not None:
@@ -287,42 +259,3 @@ class Search:
                 selection=everything(self._simulation),
                 least=len(run.plan) <= self.coverage.deviations + 1,
             )
-
-    def _larger(self, level: Sequence[_Seed]) -> list[tuple[_Seed, Site, int, Alternative]]:
-        """Return what each plan of a level can grow by: crashes first, and otherwise in any order.
-
-        A process that dies forgets all that is not durable. So crashes that leave the same behind are one: any of them
-        is tried, and stands for the others.
-        """
-        met: set[Hashable] = set()
-        grown = [
-            (seed, site, index, title)
-            for seed in level
-            for site, titles in seed.tail
-            for index, title in enumerate(titles)
-            if index
-        ]
-        self._random.shuffle(grown)
-        if not level[0].plan:
-            grown.sort(key=lambda each: not each[3].startswith("crash"))
-        return [each for each in grown if self._is_first(*each, met)]
-
-    def _is_first(self, seed: _Seed, site: Site, index: int, title: Alternative, met: set[Hashable]) -> bool:
-        """Tell whether nothing has come that is the same; what has is counted as tried."""
-        left = seed.left_by(site, title)
-        if left is None:
-            return True
-        crash = id(seed), site.process, left
-        if crash in met:
-            self.coverage.count_alike(site, title)
-            return False
-        met.add(crash)
-        return True
-
-
-def _after(run: Run, site: Site) -> Tail:
-    """Return what a run was asked after a site."""
-    for number, (asked, _) in enumerate(run.asked):
-        if asked == site:
-            return run.asked[number + 1 :]
-    return ()

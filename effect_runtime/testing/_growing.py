@@ -1,0 +1,122 @@
+"""How plans grow: from what was tried and the places that came up since, to one deviation more.
+
+Knows nothing of running them. Each kind of trouble has its turn, and crashes that leave the same behind are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from random import Random
+from typing import TypeAlias, TypeVar, final
+
+from attrs import define, field, frozen
+
+from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing._sequencer import Rest
+from effect_runtime.testing._site import Alternative, Plan, Site
+from effect_runtime.testing._world import Run
+
+T = TypeVar("T")
+
+Tail: TypeAlias = Sequence[tuple[Site, Sequence[Alternative]]]
+
+
+@final
+@frozen
+class Seed:
+    """A plan that was tried, and the sites that came up after its last deviation: what larger plans grow from.
+
+    `remains` says of places that can fail what a crash would leave behind.
+    """
+
+    plan: Plan
+    tail: Tail
+    remains: Mapping[Site, tuple[Rest | None, Rest | None]]
+    mode: OnCrash
+    has_crashed: bool
+    kinds: tuple[Alternative, ...] = ()
+
+    def grown(self, step: Step, run: Run, mode: OnCrash) -> Seed:
+        """Return what came of one more deviation."""
+        has_crashed = self.has_crashed or step.is_crash
+        return Seed(run.plan, _since(run, step.site), run.remains, mode, has_crashed, step.kinds)
+
+    def left_by(self, site: Site, title: Alternative) -> Rest | None:
+        """Return what a crash at a site would leave; None for what is no crash, or nobody knows."""
+        before, after = self.remains.get(site, (None, None))
+        return {"crash before": before, "crash after": after}.get(title)
+
+
+@final
+@define(eq=False)
+class Step:
+    """One more deviation after those of a plan. `alike` are those that it stands for."""
+
+    seed: Seed
+    site: Site
+    index: int
+    title: Alternative
+    alike: list[tuple[Site, Alternative]] = field(factory=list)
+
+    @property
+    def is_crash(self) -> bool:
+        """Tell whether a process dies."""
+        return self.title.startswith("crash")
+
+    @property
+    def kinds(self) -> tuple[Alternative, ...]:
+        """Return what goes wrong, in its order."""
+        return (*self.seed.kinds, self.title)
+
+    @property
+    def plan(self) -> Plan:
+        """Return the larger plan."""
+        return {**self.seed.plan, self.site: self.index}
+
+    def is_alike(self, met: dict[Hashable, Step]) -> bool:
+        """Tell whether it comes to the same as one that was met, which then stands for it."""
+        left = self.seed.left_by(self.site, self.title)
+        if left is None:
+            return False
+        first = met.setdefault((id(self.seed), self.site.process, left), self)
+        if first is not self:
+            first.alike.append((self.site, self.title))
+        return first is not self
+
+
+def larger(level: Sequence[Seed], random: Random) -> list[Step]:
+    """Return what each plan of a level can grow by, each kind of trouble in its turn; of single ones crashes first.
+
+    A process that dies forgets all that is not durable. So crashes that leave the same behind are one: any of them is
+    tried, and stands for the others.
+    """
+    offered = [
+        Step(seed, site, index, title)
+        for seed in level
+        for site, titles in seed.tail
+        for index, title in enumerate(titles)
+        if index
+    ]
+    random.shuffle(offered)
+    met: dict[Hashable, Step] = {}
+    grown = in_turns([step for step in offered if not step.is_alike(met)], key=lambda step: step.kinds)
+    if not level[0].plan:
+        grown.sort(key=lambda step: not step.is_crash)
+    return grown
+
+
+def in_turns(items: Iterable[T], *, key: Callable[[T], Hashable]) -> list[T]:
+    """Return items so that each kind has its turn, as long as it lasts: the rare must not wait for the frequent."""
+    kinds: dict[Hashable, list[T]] = {}
+    for item in items:
+        kinds.setdefault(key(item), []).append(item)
+    longest = max(map(len, kinds.values()), default=0)
+    return [each[turn] for turn in range(longest) for each in kinds.values() if turn < len(each)]
+
+
+def _since(run: Run, site: Site) -> Tail:
+    """Return what a run was asked after a site."""
+    for number, (asked, _) in enumerate(run.asked):
+        if asked == site:
+            return run.asked[number + 1 :]
+    return ()

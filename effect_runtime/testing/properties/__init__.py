@@ -7,6 +7,7 @@ enough for all of this; what cannot be read from them is named, with the way out
 from __future__ import annotations
 
 from effect_runtime.testing.properties._available import HYPOTHESIS as HYPOTHESIS
+from effect_runtime.testing.properties._clients import clients_of
 from effect_runtime.testing.properties._failures import failures_of
 from effect_runtime.testing.properties._interruptions import (
     Interrupted,
@@ -34,6 +35,7 @@ __all__ = [
     "assert_crash_safe",
     "assert_failures_handled",
     "assert_round_trips",
+    "clients_of",
     "commands_of",
     "events_of",
     "failures_of",

@@ -7,21 +7,25 @@ was allowed is spent. What fails is made small and told; what does not is counte
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Final, final
 
+from attrs import evolve
+
 from effect_runtime.errors import NeverReached, SitesVanished
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._allowance import Allowance
-from effect_runtime.testing._blob import Blob, Named
+from effect_runtime.testing._blob import DIGITS, Blob, Named
 from effect_runtime.testing._coverage import Complete, Coverage, Covered
 from effect_runtime.testing._deviating import Again, Deviations, by_priority, sparse
 from effect_runtime.testing._growing import Seed, Step, in_turns, larger
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing._process import Client, OnCrash
-from effect_runtime.testing._report import counterexample
+from effect_runtime.testing._report import counterexample, digest_of
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
@@ -75,8 +79,9 @@ def explore(
 def replay(simulation: Simulation, blob: str) -> Run:
     """Repeat the run that a report's blob describes, and return it when it is sound now.
 
-    Raises `errors.Counterexample` when it still fails, `errors.SitesVanished` with what does not come up any more, and
-    `errors.BlobUnreadable`.
+    A program that was mended is another one, so this is no error; `Run.has_changed` says whether it is: whether it
+    does something else, undisturbed or by this plan, than when the blob was made. Raises `errors.Counterexample` when
+    it still fails, `errors.SitesVanished` with what does not come up any more, and `errors.BlobUnreadable`.
     """
     told = Blob.of(blob)
     here = {client.name: len(client.programs) for client in simulation.clients}
@@ -91,14 +96,24 @@ def replay(simulation: Simulation, blob: str) -> Run:
     world = selected(simulation, told.programs, on_crash=told.on_crash)
     chooser = Named(told.deviations)
     run = world.run(chooser, order=told.order)
+    found = Failing(
+        simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
+    )
+    was_else = digest_of(found) != told.digest
+    has_changed = was_else or told.run_digest not in ("", run.trace.deeds[:DIGITS])
     if run.failure is not None:
-        failing = Failing(
-            simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
-        )
-        raise counterexample(failing, covered="repeated from its blob")
+        since = "; the program has changed since" if has_changed else ""
+        raise counterexample(found, covered=f"repeated from its blob{since}")
     if chooser.missed:
-        raise SitesVanished([str(site) for site in chooser.missed])
-    return run
+        sites = [str(site) for site in chooser.missed]
+        raise SitesVanished(sites, has_changed=was_else, is_seed_drawn=_is_seed_drawn())
+    return evolve(run, has_changed=has_changed)
+
+
+def _is_seed_drawn() -> bool:
+    """Tell whether strings hash otherwise in each process."""
+    given = None if sys.flags.ignore_environment else os.environ.get("PYTHONHASHSEED")
+    return bool(sys.flags.hash_randomization) and given in (None, "", "random")
 
 
 def simulate(simulation: Simulation, plan: Deviations | Plan, *, clients: Sequence[Client] | None = None) -> Run:
@@ -132,6 +147,7 @@ class Search:
         self._worlds = {mode: simulation.among(simulation.clients, on_crash=mode) for mode in self._modes}
         self._order: Order = "run to block"
         self._root = Seed({}, (), {}, "retry", False)
+        self._operations = set[str]()
 
     def climb(self) -> Iterator[Failing]:
         """Yield runs that fail; stop asking for more at any time."""
@@ -168,7 +184,6 @@ class Search:
             self._order = order
             run = self._run(Canonical(), "retry", self._allowance)
             yield from self._failing(run, "retry")
-            self._worlds["retry"].confirm(run)
             if order == "run to block":
                 self._root = Seed({}, run.asked, run.remains, "retry", False)
                 self._bind(run)
@@ -238,8 +253,6 @@ class Search:
             else:
                 drawn = by_priority(self._random, length=length, depth=_DEPTH)
             run = self._run(drawn.chooser(), mode, self._allowance, drawn=True)
-            if not self.tried % _EVERY:
-                self._worlds[mode].confirm(run)
             yield from self._failing(run, mode)
 
     def _run(self, chooser: Chooser, mode: OnCrash, allowance: Allowance, *, drawn: bool = False) -> Run:
@@ -247,7 +260,16 @@ class Search:
         self.tried += 1
         run = self._worlds[mode].run(chooser, order=self._order)
         self.coverage.add(run, drawn=drawn)
+        if self._is_to_confirm(run):
+            self._worlds[mode].confirm(run)
         return run
+
+    def _is_to_confirm(self, run: Run) -> bool:
+        """Tell whether to run it twice: it is boring, it fails, it came to something new, or its number is up."""
+        operations = {site.operation for site, _ in run.asked}
+        is_new = not operations <= self._operations
+        self._operations |= operations
+        return is_new or not run.plan or run.failure is not None or not self.tried % _EVERY
 
     def _failing(self, run: Run, mode: OnCrash) -> Iterator[Failing]:
         if run.failure is not None:

@@ -24,7 +24,7 @@ from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing._broker import PROMISED
 from effect_runtime.testing._claims import Claim, name_of
 from effect_runtime.testing._contract import check_faults, check_world, placed
-from effect_runtime.testing._disk import Disk, Template
+from effect_runtime.testing._disk import Disk
 from effect_runtime.testing._faults import Faults
 from effect_runtime.testing._host import NOON
 from effect_runtime.testing._linear import Linearizable
@@ -35,6 +35,7 @@ from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
 from effect_runtime.testing._strict import inside_simulation, refusing
+from effect_runtime.testing._template import Template
 from effect_runtime.testing._watch import watching
 from effect_runtime.testing._witness import Witness
 from effect_runtime.testing._world import Durable, Hears, Movable, Run, Setting, World

@@ -3,64 +3,81 @@
     pytest --simulate-budget 60                      each search goes on for a minute
     pytest -k test_loans --simulate-replay sim1:...  the run of a report, once more
 
-What a search has covered, and the trace of a run, are shown with a test that fails.
+What a search has covered, and the trace of a run, are shown with a test that fails. Every pytest loads this module, so
+it loads nothing of the library before a test asks for the fixture.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final, final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from effect_runtime.testing._coverage import Complete, Covered
-from effect_runtime.testing._explore import BUDGET, explore, replay
-from effect_runtime.testing._report import lines_of
-from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Canonical, Chooser
-from effect_runtime.testing._world import Run
+if TYPE_CHECKING:
+    from effect_runtime.testing._explorer import Explorer, Replays
 
 _BUDGET: Final = "--simulate-budget"
+_SEED: Final = "--simulate-seed"
 _REPLAY: Final = "--simulate-replay"
+
+_REPLAYS: Final[pytest.StashKey[Replays]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options."""
+    """Add the options."""
     group = parser.getgroup("simulate", "effect_runtime simulations")
     group.addoption(_BUDGET, type=float, metavar="SECONDS", help="how long each search goes on")
+    group.addoption(_SEED, type=int, metavar="NUMBER", help="the order of plans, and what is drawn after them")
     group.addoption(_REPLAY, metavar="BLOB", help="repeat one run instead of searching")
 
 
-@final
-class Explorer:
-    """Searches simulations for one test, as the command line says."""
-
-    def __init__(self, node: pytest.Item, *, budget: timedelta | None, blob: str | None) -> None:
-        self._node = node
-        self._budget = budget
-        self._blob = blob
-
-    def __call__(self, simulation: Simulation, **options: Any) -> Covered | Complete | Run:
-        """Search as `explore` does, with its options; or repeat the run of the blob that the command line names."""
-        if self._blob is not None:
-            return self._told(replay(simulation, self._blob))
-        options["budget"] = self._budget or options.get("budget", BUDGET)
-        covered = explore(simulation, **options)
-        self._node.add_report_section("call", "simulation", str(covered))
-        return covered
-
-    def run(self, simulation: Simulation, chooser: Chooser | None = None) -> Run:
-        """Run once, undisturbed unless a chooser is given; the trace is shown if the test fails."""
-        return self._told(simulation.run(chooser or Canonical()))
-
-    def _told(self, run: Run) -> Run:
-        self._node.add_report_section("call", "simulation trace", "\n".join(lines_of(run)))
-        return run
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the blob, if there is one; a damaged one ends pytest before any test."""
+    blob = config.getoption(_REPLAY)
+    if blob is not None:
+        try:
+            config.stash[_REPLAYS] = _library().Replays.of(blob)
+        except import_module("effect_runtime.errors").BlobUnreadable as error:
+            raise pytest.UsageError(f"{_REPLAY}: {error}") from error
 
 
 @pytest.fixture
 def explorer(request: pytest.FixtureRequest) -> Explorer:
-    """Search simulations: `explorer(simulation)` is `explore` with the budget of the command line."""
-    seconds = request.config.getoption(_BUDGET)
-    budget = None if seconds is None else timedelta(seconds=seconds)
-    return Explorer(request.node, budget=budget, blob=request.config.getoption(_REPLAY))
+    """Search simulations: `explorer(simulation)` is `explore` with the budget and the seed of the command line."""
+    config, node = request.config, request.node
+    seconds = config.getoption(_BUDGET)
+    found: Explorer = _library().Explorer(
+        node.nodeid,
+        tell=lambda title, text: node.add_report_section("call", title, text),
+        budget=None if seconds is None else timedelta(seconds=seconds),
+        seed=config.getoption(_SEED),
+        replays=config.stash.get(_REPLAYS, None),
+    )
+    return found
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail if the plan on the command line belongs to no world that was met: nothing was repeated."""
+    replays = session.config.stash.get(_REPLAYS, None)
+    if (
+        replays is not None
+        and not replays.repeated
+        and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say where the plan on the command line was repeated, or why nowhere."""
+    replays = config.stash.get(_REPLAYS, None)
+    if replays is not None:
+        terminalreporter.section("simulation replay")
+        for line in replays.lines():
+            terminalreporter.write_line(line)
+
+
+def _library() -> Any:
+    """Load what needs the library: at first use, and not whenever pytest starts."""
+    return import_module("effect_runtime.testing._explorer")

@@ -31,6 +31,10 @@ def test_bug(explorer):
 def test_twin(explorer):
     assert isinstance(explorer(world(twins, 3), runs=20), Covered)
 
+def test_both(explorer):
+    explorer(world(twins, 10), runs=2)
+    explorer(world(bugs, 3), runs=2)
+
 def test_run(explorer):
     assert not explorer.run(world(bugs, 3)).is_sound
 """
@@ -51,7 +55,7 @@ def _pytest(folder: Path, *arguments: str) -> str:
         timeout=300,
         check=False,
     )
-    return run.stdout + run.stderr
+    return f"{run.stdout}{run.stderr}ended with {run.returncode}"
 
 
 def test_a_failing_search_shows_its_report_and_a_failing_run_its_trace(tmp_path: Path) -> None:
@@ -60,15 +64,54 @@ def test_a_failing_search_shows_its_report_and_a_failing_run_its_trace(tmp_path:
     assert "FAIL at_end(what_is_told_is_true)    1 deviation (all smaller plans pass)    replay: sim1:" in shown
     assert "simulation trace" in shown
     assert "Outside.tell" in shown
-    assert "2 failed, 1 passed" in shown
-    assert "2 passed" in _pytest(tmp_path, "-k", "bug or twin", "--simulate-budget", "0.000001")
+    assert "2 failed, 2 passed" in shown
+    assert "2 passed" in _pytest(tmp_path, "-k", "bug or twin", "--simulate-budget", "0.000001", "--simulate-seed", "3")
 
 
-def test_a_blob_is_repeated_instead_of_a_search(tmp_path: Path) -> None:
-    """The option reaches each selected test; a damaged blob is refused with the way out."""
+@pytest.fixture(scope="module")
+def blob() -> str:
+    """Return what repeats the bug of the tests above."""
     case = bugs()[2]
     with pytest.raises(Counterexample) as found:
         explore(simulation_of(case, faults=every_fault(case)), runs=200)
-    repeated = _pytest(tmp_path, "-k", "bug", "--simulate-replay", found.value.blob)
+    return found.value.blob
+
+
+def test_a_blob_is_repeated_instead_of_a_search(tmp_path: Path, blob: str) -> None:
+    """The option reaches each selected test, and the end says what came of it."""
+    repeated = _pytest(tmp_path, "-k", "bug", "--simulate-replay", blob)
     assert "repeated from its blob" in repeated
-    assert "BlobUnreadable" in _pytest(tmp_path, "-k", "bug", "--simulate-replay", "sim1:torn")
+    assert "test_world.py::test_bug: fails as it did" in repeated
+
+
+def test_a_blob_finds_its_world_among_several(tmp_path: Path, blob: str) -> None:
+    """The first world of the test has other clients and other sites: it runs undisturbed."""
+    repeated = _pytest(tmp_path, "-k", "both", "--simulate-replay", blob)
+    assert "1 failed" in repeated
+    assert "test_world.py::test_both: fails as it did" in repeated
+
+
+def test_a_blob_that_belongs_to_no_world_fails_the_tests(tmp_path: Path, blob: str) -> None:
+    """Nothing was repeated, which must not look like a pass: the missing sites are named."""
+    repeated = _pytest(tmp_path, "-k", "test_twin", "--simulate-replay", blob)
+    assert "no test has the world of this plan, so nothing was repeated" in repeated
+    assert "Outside.tell" in repeated
+    assert "1 passed" in repeated
+    assert repeated.endswith("ended with 1")
+    nobody = _pytest(tmp_path, "-k", "nothing", "--simulate-replay", blob)
+    assert "no test that was selected asks for the fixture `explorer`, so nothing was repeated" in nobody
+
+
+def test_a_damaged_blob_ends_pytest_before_any_test(tmp_path: Path) -> None:
+    """It says what to copy."""
+    refused = _pytest(tmp_path, "--simulate-replay", "sim1:torn")
+    assert "--simulate-replay: 'sim1:torn' cannot be replayed: it is damaged. Copy the whole word" in refused
+    assert "passed" not in refused
+
+
+def test_the_plugin_loads_nothing_until_a_test_asks_for_it() -> None:
+    """Every pytest loads it, also where nobody simulates; and what it loads, no coverage sees."""
+    code = "import sys, pytest; before = set(sys.modules); import effect_runtime.testing.pytest_plugin as plugin; "
+    code += "print(*sorted(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    assert run.stdout.split() == ["effect_runtime", "effect_runtime.testing", "effect_runtime.testing.pytest_plugin"]

@@ -39,9 +39,12 @@ from effect_runtime.testing._trace import Trace
 from effect_runtime.testing._upgrade import Heirs, heirs_of, readdressed
 from effect_runtime.transports import InProcess
 
-_ALONE: Final = Pace(alone=True)
+_IDLE: Final = timedelta(seconds=5)
+"""Virtual time between two looks in vain: shorter than leases, and seldom, for a look costs as much as a real one."""
 
-_SHARED: Final = Pace(idle_poll=timedelta(seconds=1))
+_ALONE: Final = Pace(alone=True, idle_poll=_IDLE)
+
+_SHARED: Final = Pace(idle_poll=_IDLE)
 
 _UNSURE: Final = Pace(idle_poll=timedelta(seconds=30))
 """Where a commit may go unheard, or a clock be set: somebody has to look, but not often."""

@@ -48,4 +48,5 @@ STRANGER = Stranger(
     needs="a call that takes effect at once and answers late",
     deviations=1,
     world=_world,
+    unseen="what is slow is slow before it takes effect, never with its answer",
 )

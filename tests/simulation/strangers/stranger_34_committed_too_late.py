@@ -64,4 +64,5 @@ STRANGER = Stranger(
     needs="a slow commit",
     deviations=1,
     world=_world,
+    unseen="what is slow is slow before it takes effect, never with its answer",
 )

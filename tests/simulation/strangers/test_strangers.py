@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from effect_runtime.errors import Counterexample
-from effect_runtime.testing import Canonical, Simulation, explore
+from effect_runtime.testing import Canonical, explore, replay
 from tests.simulation.strangers import strangers
 from tests.simulation.strangers.premises import Stranger
 
 AGES = timedelta(hours=1)
+PAIRS = 2
+"""As many deviations as are tried without a gap, unless a search is asked for more."""
 
 
 def _named(stranger: Stranger) -> str:
     return stranger.title
 
 
-def _found(world: Simulation, *, runs: int, seed: int) -> Counterexample:
+def _expected() -> Iterator[Any]:
+    for each in strangers():
+        if each.deviations <= PAIRS:
+            marks = [] if each.unseen is None else [pytest.mark.xfail(reason=each.unseen, strict=True)]
+            yield pytest.param(each, marks=marks, id=each.title)
+
+
+def _found(stranger: Stranger, *, runs: int = 1_000, seed: int = 0, deviations: int = PAIRS) -> Counterexample:
     with pytest.raises(Counterexample) as found:
-        explore(world, budget=AGES, runs=runs, seed=seed)
+        explore(stranger.world(True), budget=AGES, runs=runs, seed=seed, deviations=deviations)
     return found.value
 
 
@@ -30,15 +41,30 @@ def test_the_boring_run_shows_nothing(stranger: Stranger) -> None:
     assert [stranger.world(planted).run(Canonical()).is_sound for planted in (True, False)] == [True, True]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("stranger", [each for each in strangers() if each.deviations < 3], ids=_named)
-def test_the_bug_is_found_with_as_few_deviations_as_it_needs(stranger: Stranger, seed: int) -> None:
-    """Within a thousand runs; nothing smaller shows it."""
-    found = _found(stranger.world(True), runs=1_000, seed=seed)
+@pytest.mark.parametrize("stranger", list(_expected()))
+def test_the_bug_is_found_with_as_few_deviations_as_it_needs_and_found_again_by_its_blob(stranger: Stranger) -> None:
+    """Within a thousand runs; nothing smaller shows it, and the blob shows the same in a world made anew."""
+    found = _found(stranger)
     assert (len(found.deviations), found.least) == (stranger.deviations, True)
+    with pytest.raises(Counterexample) as again:
+        replay(stranger.world(True), found.blob)
+    assert (again.value.claim, again.value.deviations) == (found.claim, found.deviations)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("stranger", [each for each in strangers() if each.deviations == PAIRS], ids=_named)
+def test_what_needs_two_deviations_is_found_by_other_seeds_too(stranger: Stranger, seed: int) -> None:
+    """Luck has no part in it."""
+    assert len(_found(stranger, seed=seed).deviations) == PAIRS
+
+
+@pytest.mark.parametrize("stranger", [each for each in strangers() if each.deviations > PAIRS], ids=_named)
+def test_what_needs_three_deviations_is_found_by_whoever_asks_for_three(stranger: Stranger) -> None:
+    """A thousand runs are few for it: they find it by chance."""
+    assert len(_found(stranger, runs=6_000, deviations=3).deviations) == stranger.deviations
 
 
 @pytest.mark.parametrize("stranger", strangers(), ids=_named)
 def test_the_twin_gives_no_alarm(stranger: Stranger) -> None:
-    """Every single deviation that fits into sixty runs, and some more by chance."""
-    assert explore(stranger.world(False), budget=AGES, runs=60, deviations=1).boundaries
+    """The first forty plans, which are most of the single deviations."""
+    assert explore(stranger.world(False), budget=AGES, runs=40, deviations=1).boundaries

@@ -10,6 +10,7 @@ from asyncio import Task
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import Context
 from datetime import datetime, timedelta
+from types import CoroutineType, GeneratorType
 from typing import Any, Final, TypeVar, final
 
 from effect_runtime.errors import Deadlocked
@@ -30,6 +31,8 @@ _ENDINGS: Final = {
     "quiet": "everybody waits and nothing will happen",
     "restless": "too much happens at one instant: somebody goes in circles without time passing",
 }
+
+_LATER: Final = "everybody waits, and the next thing happens in more than a year"
 
 
 @final
@@ -94,7 +97,12 @@ class Driver:
         if sequencer.troubles:
             raise sequencer.troubles[0]
         if ending != "done":
-            raise Deadlocked(_ENDINGS[ending], fibers=[_told(task) for task in self._life.waiting])
+            told = _LATER if ending == "quiet" and self._is_awaiting() else _ENDINGS[ending]
+            raise Deadlocked(told, fibers=[_told(task) for task in self._life.waiting])
+
+    def _is_awaiting(self) -> bool:
+        """Tell whether somebody will go on, only so late that nobody waits for it."""
+        return any(not handle.is_cancelled and handle.life is self._life for _, _, handle in self._sequencer.timers)
 
 
 async def _awaited(function: Callable[[], Awaitable[object]]) -> None:
@@ -103,7 +111,7 @@ async def _awaited(function: Callable[[], Awaitable[object]]) -> None:
 
 def _told(task: Task[Any]) -> str:
     """Say on which lines of the user's a task waits, the innermost last."""
-    found = [place for frame in _frames(task.get_coro()) if (place := _place(frame)) is not None]
+    found = [line for frame in _frames(task.get_coro()) for line in _lines(frame)]
     name = "a branch" if task.get_name().startswith("effect_runtime.") else task.get_name()
     return f"{name}: {' -> '.join(dict.fromkeys(found)) or 'waits for the others'}"
 
@@ -113,12 +121,16 @@ def _frames(awaited: Any) -> Iterator[Any]:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
         if frame is not None:
             yield frame
+            driven = frame.f_locals.get("coroutine")  # of what must not be interrupted: driven by hand, not awaited
+            if isinstance(driven, CoroutineType):
+                yield from _frames(driven)
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
 
 
-def _place(frame: Any) -> str | None:
+def _lines(frame: Any) -> Iterator[str]:
     strand = frame.f_locals.get("strand")  # a run loop: the blocks of its program are not among the awaits
-    if strand is not None and hasattr(strand, "place"):
-        place: str = strand.place()
-        return place if ":" in place else None
-    return line_of(frame)
+    blocks = [each for each in getattr(strand, "stack", ()) if isinstance(each, GeneratorType)]
+    for each in (frame, *(inner for block in blocks for inner in _frames(block))):
+        line = line_of(each)
+        if line is not None:
+            yield line

@@ -12,8 +12,8 @@ import pytest
 from attrs import frozen
 from returns.result import Failure, Result
 
-from effect_runtime import Context, Do, Failed, Outbox, Schedule, Succeeded, do, gather, operation
-from effect_runtime.effect import Died, TimedOut, retry, timeout
+from effect_runtime import Context, Do, Eff, Failed, Outbox, Schedule, Succeeded, do, gather, operation
+from effect_runtime.effect import Died, TimedOut, fork, join, race, retry, scoped, timeout, uninterruptible
 from effect_runtime.errors import Deadlocked
 from effect_runtime.interpreter import dry_run, live, stub, system_host
 from effect_runtime.runtime import Clock, SystemClock, SystemIds
@@ -97,6 +97,12 @@ class Slow:
         """Wait for what nobody will do."""
         await anyio.Event().wait()
 
+    @operation(kind="local")
+    async def lock_twice(self) -> None:
+        """Wait for a lock that nobody gives back."""
+        lock = anyio.Semaphore(0)
+        await lock.acquire()
+
     @operation(kind="external")
     async def refuse(self) -> Result[int, str]:
         """Fail."""
@@ -156,6 +162,60 @@ def test_a_deadlock_is_told_with_every_fiber_and_its_line() -> None:
         "  program: waits for the others",
         "  a branch: here in wait_for_ever -> here in Slow.never",
     ]
+
+
+@do
+def ask_somebody() -> Do[None, Any, Waiting]:
+    """Leave the waiting to another block."""
+    yield from wait_for_ever()
+
+
+def dump(program: Eff[Any, Any, Waiting]) -> list[str]:
+    """Return what is told of a program that waits for ever, without paths."""
+    with pytest.raises(Deadlocked) as caught:
+        waiting().run(program)
+    return re.sub(r"/\S+/test_simulated\.py:\d+", "here", str(caught.value)).splitlines()[1:]
+
+
+def test_a_deadlock_is_told_through_every_block() -> None:
+    """From the program's own line to the innermost, branches that raced, what was forked, and what had a lock."""
+    inmost = "here in wait_for_ever -> here in Slow.never"
+    assert dump(ask_somebody()) == [f"  program: here in ask_somebody -> {inmost}"]
+    assert dump(timeout(uninterruptible(ask_somebody()), timedelta(seconds=1))) == [
+        f"  program: here in ask_somebody -> {inmost}"
+    ]
+    assert dump(race(wait_for_ever(), hold_a_lock())) == [
+        "  program: waits for the others",
+        f"  a branch: {inmost}",
+        "  a branch: here in hold_a_lock -> here in Slow.lock_twice",
+    ]
+    assert dump(scoped(forked())) == ["  program: here in forked", f"  a branch: {inmost}"]
+
+
+@do
+def hold_a_lock() -> Do[None, Any, Waiting]:
+    """Ask for a lock that is one's own."""
+    rt = yield from desk.runtime
+    yield from rt.slow.lock_twice()
+
+
+@do
+def forked() -> Do[None, Any, Waiting]:
+    """Wait for a fiber that waits for ever."""
+    fiber = yield from fork(wait_for_ever())
+    yield from join(fiber)
+
+
+def test_what_comes_later_than_anybody_waits_is_told() -> None:
+    """Nobody waits for more than a year: it is said that something would have come."""
+
+    @do
+    def late() -> Do[None, Any, Waiting]:
+        rt = yield from desk.runtime
+        yield from rt.clock.sleep(timedelta(days=400))
+
+    with pytest.raises(Deadlocked, match="everybody waits, and the next thing happens in more than a year"):
+        waiting().run(late())
 
 
 def test_a_program_that_circles_without_time_is_told() -> None:

@@ -60,13 +60,14 @@ def _world(planted: bool) -> Simulation:
 
     async def receive(app: App, delivery: Delivery) -> None:
         try:
-            item = decode_message(delivery.message).key or ""
+            envelope = decode_message(delivery.message)
         except EffectRuntimeError:
             if planted:
                 raise
             await delivery.ack()
             return
-        await app.run(count(Count(item)), principal=Principal.system("office"))
+        if envelope.type == "strangers-40.sold":
+            await app.run(count(Count(envelope.key or "")), principal=Principal.system("office"))
         await delivery.ack()
 
     return Simulation(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks._corpus import main as score
+from benchmarks._corpus_page import write_search_page
 from benchmarks._environments import EnvironmentUnavailable
 from benchmarks._observe import WorkerFailed, WrongResult, compare
 from benchmarks._page import write_page
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     if asked.write_docs:
         write_page()
+        write_search_page()
         return 0
     if unknown := [name for name in asked.names if name not in WORKLOADS]:
         print(f"No workload {', '.join(unknown)}. There are: {', '.join(WORKLOADS)}.", file=sys.stderr)
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run; all of them if none is named")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument("--rounds", type=int, help="observations of each side, instead of each workload's own number")
-    parser.add_argument("--write-docs", action="store_true", help="write the table of docs/benchmarks.md and stop")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables of the docs and stop")
     return parser
 
 

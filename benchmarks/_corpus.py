@@ -2,7 +2,8 @@
 
 `python -m benchmarks corpus [--json] [--seeds N]` counts runs and processor time to the first failing run over many
 seeds, the size of what is reported against the least that shows the bug, alarms on twins, and what three usual ways
-find of the same bugs. The bugs were committed before the search.
+find of the same bugs. The bugs were committed before the search. Those of `tests/simulation/strangers`, by people who
+did not write it and with nothing but its documentation, are searched in the same way.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import ast
 import inspect
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from statistics import median, quantiles
@@ -33,8 +35,10 @@ from tests.simulation import corpus
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of
+from tests.simulation.strangers import strangers
 
 _SEEDS: Final = 50
+_STRANGE_SEEDS: Final = 20
 _RUNS: Final = 1_000
 _SECONDS: Final = 10.0
 _TWIN_RUNS: Final = 40
@@ -45,9 +49,7 @@ _TWIN_RUNS: Final = 40
 class Found:
     """How one bug was found: medians and 95th percentiles over the seeds, in runs and seconds of processor time."""
 
-    number: int
     title: str
-    needs: tuple[str, ...]
     found: int
     seeds: int
     runs: float
@@ -58,6 +60,14 @@ class Found:
     reported: tuple[int, ...]
     shrink_seconds: float
     shrink_seconds_p95: float
+
+
+@frozen(kw_only=True)
+class Compared(Found):
+    """How a bug of the corpus was found, and by whom else: of as many seeds."""
+
+    number: int
+    needs: tuple[str, ...]
     lines: int
     one_order: int
     random_sleeps: int | None
@@ -68,7 +78,7 @@ class Found:
 class Silent:
     """How a twin stood the same search."""
 
-    number: int
+    title: str
     runs: int
     alarms: int
 
@@ -80,16 +90,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, default=_SEEDS, help="searches for each bug and each twin")
     asked = parser.parse_args(arguments)
     began, started = datetime.now(UTC), time.perf_counter()
-    found = [_printed(_found(case, seeds=asked.seeds), asked.json) for case in bugs()]
-    silent = [_silent(case, seeds=asked.seeds) for case in twins()]
+    found = [_printed(_compared(case, seeds=asked.seeds), asked.json) for case in bugs()]
+    silent = [_silent(case.title, partial(_world, case), seeds=asked.seeds) for case in twins()]
+    strange, well = _strange(seeds=min(asked.seeds, _STRANGE_SEEDS), is_quiet=asked.json)
     record = _record(found, silent, timings(), began=began, seconds=time.perf_counter() - started)
+    record["strangers"] = [asdict(each) for each in strange]
+    record["strangers_twins"] = [asdict(each) for each in well]
     (RESULTS / "corpus.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record) if asked.json else _readable(record))
     return int(record["verdict"] != "all found, no false alarm")
 
 
 def _record(
-    found: Sequence[Found], silent: Sequence[Silent], speed: Sequence[Timing], *, began: datetime, seconds: float
+    found: Sequence[Compared], silent: Sequence[Silent], speed: Sequence[Timing], *, began: datetime, seconds: float
 ) -> Row:
     commit, clean = revision()
     alarms = sum(each.alarms for each in silent)
@@ -116,14 +129,13 @@ def _world(case: Case) -> Simulation:
     return simulation_of(case, faults=every_fault(case))
 
 
-def _found(case: Case, *, seeds: int) -> Found:
+def _found(title: str, world: Callable[[], Simulation], *, least: int, seeds: int) -> Found:
     """Search for one bug with every seed."""
     runs, seconds, shrinking, reported = [], [], [], set[int]()
     for seed in range(seeds):
+        simulation = world()
         began = time.process_time()
-        allowance = Allowance(time.process_time, began + _SECONDS, _RUNS)
-        search = Search(_world(case), allowance, deviations=2, seed=seed)
-        began = time.process_time()
+        search = Search(simulation, Allowance(time.process_time, began + _SECONDS, _RUNS), deviations=2, seed=seed)
         failing = next(search.climb(), None)
         if failing is None:
             continue
@@ -133,19 +145,26 @@ def _found(case: Case, *, seeds: int) -> Found:
         reported.add(len(search.minimal(failing).run.plan))
         shrinking.append(time.process_time() - began)
     return Found(
-        number=case.number,
-        title=case.title,
-        needs=tuple(sorted(case.needs)),
+        title=title,
         found=len(runs),
         seeds=seeds,
         runs=median(runs) if runs else 0,
         runs_p95=_p95(runs),
         seconds=round(median(seconds) if runs else 0, 4),
         seconds_p95=round(_p95(seconds), 4),
-        least=case.deviations,
+        least=least,
         reported=tuple(sorted(reported)),
         shrink_seconds=round(median(shrinking) if runs else 0, 4),
         shrink_seconds_p95=round(_p95(shrinking), 4),
+    )
+
+
+def _compared(case: Case, *, seeds: int) -> Compared:
+    """Search for a bug of the corpus, and let others look for it, too."""
+    return Compared(
+        **asdict(_found(case.title, partial(_world, case), least=case.deviations, seeds=seeds)),
+        number=case.number,
+        needs=tuple(sorted(case.needs)),
         lines=_lines(case.number),
         one_order=by_one_order(case, seeds=seeds),
         random_sleeps=by_random_sleeps(case, seeds=seeds),
@@ -153,18 +172,30 @@ def _found(case: Case, *, seeds: int) -> Found:
     )
 
 
-def _silent(case: Case, *, seeds: int) -> Silent:
+def _strange(*, seeds: int, is_quiet: bool) -> tuple[list[Found], list[Silent]]:
+    """Search the bugs of strangers, and their twins."""
+    found, silent = [], []
+    for each in strangers():
+        one = _found(each.title, partial(each.world, True), least=each.deviations, seeds=seeds)
+        found.append(one)
+        silent.append(_silent(each.title, partial(each.world, False), seeds=seeds))
+        if not is_quiet:
+            print(_STRANGE.format(**asdict(one)), flush=True)
+    return found, silent
+
+
+def _silent(title: str, world: Callable[[], Simulation], *, seeds: int) -> Silent:
     """Search a twin with every seed, and count what it is accused of."""
     runs = alarms = 0
     for seed in range(seeds):
         allowed = _RUNS if seed == 0 else _TWIN_RUNS
         try:
-            covered = explore(_world(case), runs=allowed, budget=timedelta(minutes=5), seed=seed)
+            covered = explore(world(), runs=allowed, budget=timedelta(minutes=5), seed=seed)
         except Counterexample:
             alarms += 1
         else:
             runs += covered.plans + covered.drawn
-    return Silent(number=case.number, runs=runs, alarms=alarms)
+    return Silent(title=title, runs=runs, alarms=alarms)
 
 
 def _p95(values: Sequence[float]) -> float:
@@ -190,7 +221,7 @@ def _is_case(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id == "Case"
 
 
-def _printed(found: Found, quiet: bool) -> Found:
+def _printed(found: Compared, quiet: bool) -> Compared:
     if not quiet:
         print(_LINE.format(**asdict(found)), flush=True)
     return found
@@ -203,10 +234,18 @@ _LINE: Final = (
 )
 
 
+_STRANGE: Final = (
+    "{title:46} found {found:>2}/{seeds}  runs {runs:>5} (p95 {runs_p95:>6.1f})  "
+    "{seconds:>6.2f} s (p95 {seconds_p95:>5.2f})  deviations {reported} of {least}  shrink {shrink_seconds:>5.2f} s"
+)
+
+
 def _readable(record: Row) -> str:
     alarms = sum(each["alarms"] for each in record["twins"])
     runs = sum(each["runs"] for each in record["twins"])
     speed: list[Any] = [
         f"  {each['name']}: {each['plans']:,} plans in {each['seconds']} s" for each in record["search"]
     ]
-    return "\n".join([f"twins: {alarms} false alarms in {runs:,} runs", *speed, record["verdict"]])
+    found = sum(each["found"] == each["seeds"] for each in record["strangers"])
+    strange = f"strangers: {found} of {len(record['strangers'])} always found"
+    return "\n".join([f"twins: {alarms} false alarms in {runs:,} runs", strange, *speed, record["verdict"]])

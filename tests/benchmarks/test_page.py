@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks._corpus_page import quoted_search, tables
 from benchmarks._environments import ROOT
 from benchmarks._page import BEGIN, END, quoted, table, write_page
 from benchmarks._registry import WORKLOADS
@@ -34,6 +35,11 @@ def test_a_result_file_names_no_place() -> None:
     for name, record in read_all().items():
         text = json.dumps(record)
         assert (name, str(ROOT) in text, str(Path.home()) in text) == (name, False, False)
+
+
+def test_the_page_of_searches_quotes_its_result_files() -> None:
+    """What is found, by whom else, and what it costs: no figure is written by hand."""
+    assert quoted_search() == tables()
 
 
 def test_writing_the_page_replaces_the_table_only(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Delivery:
 
 @frozen(eq=False)
 class Listener:
-    """Who takes the messages of a group now, and the deliveries that are on their way to it."""
+    """One of those who take the messages of a group, and the deliveries that are on their way to it."""
 
     life: Incarnation
     boundaries: Boundaries
@@ -83,12 +83,15 @@ class Listener:
 
 @define(eq=False)
 class Group:
-    """One group's share of the log. Owned by its broker."""
+    """One group's share of the log, and who listens: each message comes to one of them, who take turns.
+
+    Owned by its broker.
+    """
 
     topic: str
     name: str
     pending: list[Delivery] = field(factory=list)
-    listener: Listener | None = None
+    listeners: list[Listener] = field(factory=list)
     changes: int = 0
     _numbers: int = 0
 
@@ -101,23 +104,42 @@ class Group:
 
     def offer(self) -> None:
         """Start every delivery that may start: the first of each key, and all without one."""
-        listener, busy = self.listener, set[str]()
-        if listener is None or listener.life.is_dead:
-            return
+        busy = set[str]()
         for delivery in self.pending:
             key = delivery.message.key
             if not delivery.in_flight and (key is None or key not in busy):
-                delivery.in_flight = True
-                listener.start(self.name, self._deliver(delivery, listener))
+                self._start(delivery)
             if key is not None:
                 busy.add(key)
 
-    def drop(self, life: Incarnation) -> None:
-        """Forget a listener that died or left: what it has not acknowledged comes again."""
-        if self.listener is not None and self.listener.life is life:
-            self.listener = None
-            for delivery in self.pending:
+    def _start(self, delivery: Delivery) -> None:
+        listener = next((each for each in self.listeners if not each.life.is_dead), None)
+        if listener is None:
+            return
+        if len(self.listeners) > 1:
+            self.listeners.remove(listener)
+            self.listeners.append(listener)
+            self.changes += 1  # whose turn is next outlives whoever dies
+        delivery.in_flight, delivery.listener = True, listener
+        listener.start(self.name, self._deliver(delivery, listener))
+
+    def enter(self, listener: Listener) -> None:
+        """Let one more listener take its turn."""
+        self.listeners.append(listener)
+        self.offer()
+
+    def leave(self, listener: Listener) -> None:
+        """Start nothing more for a listener; what is on its way to it still comes to an end."""
+        if listener in self.listeners:
+            self.listeners.remove(listener)
+
+    def forget(self, gone: Callable[[Listener], bool]) -> None:
+        """Forget listeners whose deliveries have ended, or died with them: what they did not take goes to others."""
+        self.listeners = [listener for listener in self.listeners if not gone(listener)]
+        for delivery in self.pending:
+            if delivery.in_flight and delivery.listener is not None and gone(delivery.listener):
                 delivery.in_flight = False
+        self.offer()
 
     async def ack(self, delivery: Delivery) -> None:
         """Take a delivery off the log."""
@@ -135,19 +157,22 @@ class Group:
         await boundaries.around("Broker.ack", off, delivery.number, more=lost)
 
     async def _deliver(self, delivery: Delivery, listener: Listener) -> None:
-        boundaries, delivery.listener = listener.boundaries, listener
+        boundaries = listener.boundaries
         how = boundaries.answer(self.name, "Broker.deliver", "message", _hows(boundaries.faults))
-        if how == "lost":
-            await anyio.sleep(_LOST)
-        elif how in _STRANGERS:
-            self._numbers += 1
-            stranger = _stranger(how, self.topic, self._numbers, key=delivery.message.key)
-            self.pending.insert(self.pending.index(delivery), Delivery(stranger, self._numbers, self))
-            self.changes += 1
-        else:
-            await self._delivered(delivery, listener, how)
-        delivery.in_flight = False
-        self.offer()
+        try:
+            if how == "lost":
+                await anyio.sleep(_LOST)
+            elif how in _STRANGERS:
+                self._numbers += 1
+                stranger = _stranger(how, self.topic, self._numbers, key=delivery.message.key)
+                self.pending.insert(self.pending.index(delivery), Delivery(stranger, self._numbers, self))
+                self.changes += 1
+            else:
+                await self._delivered(delivery, listener, how)
+        finally:
+            if not listener.life.is_dead:  # or it has been handed on
+                delivery.in_flight = False
+                self.offer()
 
     async def _delivered(self, delivery: Delivery, listener: Listener, how: str) -> None:
         boundaries = listener.boundaries
@@ -189,7 +214,7 @@ class Broker:
         """Forget whoever listened in a life that has ended."""
         for groups in self._topics.values():
             for group in groups.values():
-                group.drop(life)
+                group.forget(lambda listener: listener.life is life)
 
     @property
     def version(self) -> int:
@@ -243,8 +268,10 @@ class BrokerWire:
                     task.cancel()
                 raise
             finally:
-                listening.group.drop(self.life)
+                listening.group.leave(listening.listener)
                 await listening.listener.ended()
+                # Cancelled before it began, a delivery has not even ended by itself.
+                listening.group.forget(lambda listener: listener is listening.listener)
 
     def taking(self, subscription: str, topic: str, take: Callable[[Delivery], Awaitable[None]]) -> _Taking:
         """Deliver to `take`, which acknowledges by itself, while entered."""
@@ -289,8 +316,7 @@ class _Taking:
     listener: Listener
 
     def __enter__(self) -> None:
-        self.group.listener = self.listener
-        self.group.offer()
+        self.group.enter(self.listener)
 
     def __exit__(self, *error: Any) -> None:
-        self.group.drop(self.listener.life)
+        self.group.leave(self.listener)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from contextvars import Context
 from datetime import timedelta
 
 import anyio
 import pytest
+from anyio import Event
 from attrs import frozen
 
 from effect_runtime.integration import Transport
@@ -16,10 +16,10 @@ from effect_runtime.testing import Faults
 from effect_runtime.testing._boundaries import Boundaries
 from effect_runtime.testing._broker import PROMISED, Broker, BrokerWire
 from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
-from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
-from effect_runtime.testing._site import Alternative, Canonical, Site
-from tests.transports.contract import TransportContract
+from effect_runtime.testing._sequencer import Fiber, Sequencer
+from effect_runtime.testing._site import Alternative, Canonical, Site, Walk
+from tests.simulation.living import context_of, lived
+from tests.transports.contract import TOPIC, Received, TransportContract, message
 
 CLAIMS = sorted(name for name in dir(TransportContract) if name.startswith("test_"))
 
@@ -56,48 +56,73 @@ class Brokered(TransportContract):
     features = PROMISED
 
     def __init__(self, sequencer: Sequencer, faults: Faults) -> None:
-        self.life = Incarnation(sequencer, "p")
-        self.boundaries = Boundaries(sequencer, "p", Unharmed(), faults, lambda: None)
+        self.sequencer = sequencer
+        self.faults = faults
+        self.lives: list[Incarnation] = []
+        self.life = self.born("p")
+
+    def born(self, process: str) -> Incarnation:
+        """Return a life of a process."""
+        self.lives.append(Incarnation(self.sequencer, process))
+        return self.lives[-1]
+
+    def wire(self, broker: Broker, life: Incarnation) -> BrokerWire:
+        """Return a broker as one life sees it."""
+        boundaries = Boundaries(self.sequencer, life.process, Unharmed(), self.faults, lambda: None)
+        return BrokerWire(broker, life, boundaries, context_of)
 
     async def pause(self) -> None:
         """Let a little time pass: a message that was not taken comes again after some."""
         await anyio.sleep(0.1)
 
-    def context(self, fiber: Fiber) -> Context:
-        """Return a context for one fiber."""
-        context = Context()
-        context.run(FIBER.set, fiber)
-        context.run(in_asyncio)
-        return context
-
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Transport]:
         """Return a wire to a broker with one group, or without any for a topic that nobody serves."""
-        broker = Broker()
-        wire = BrokerWire(broker, self.life, self.boundaries, self.context)
+        wire = self.wire(Broker(), self.life)
         async with wire.running():
             yield wire
+
+    @asynccontextmanager
+    async def beside(self, transport: Transport) -> AsyncIterator[Transport]:
+        """Return a wire to the same broker in another process."""
+        assert isinstance(transport, BrokerWire)
+        wire = self.wire(transport.broker, self.born("q"))
+        async with wire.running():
+            yield wire
+
+    async def the_dead_hand_on(self) -> None:
+        """Listen in two processes and let one die while it receives."""
+        first, second = Received(), Received(gate=Event())
+        async with self.opened() as one:
+            assert isinstance(one, BrokerWire)
+            other = self.born("q")
+            two = self.wire(one.broker, other)
+
+            async def live() -> None:
+                async with two.listening("shop", TOPIC, second):
+                    await Event().wait()
+
+            async with one.listening("shop", TOPIC, first):
+                other.create_task(live(), context=context_of(Fiber("q", "main")))
+                await self.pause()
+                for number in range(2):
+                    for key in ("a", "b"):
+                        await one.publish(TOPIC, message(number, key))
+                await self.until(lambda: len(first.bodies) == 2 and bool(second.begun))
+                other.is_dead = True
+                one.broker.drop(other)
+                await self.until(lambda: one.broker.is_empty)
+        assert (sorted(first.bodies), second.begun, second.bodies) == ([b"0", b"0", b"1", b"1"], [b"0"], [])
 
 
 def kept(claim: str, sequencer: Sequencer, faults: Faults) -> list[BaseException | str]:
     """Run one claim to its end, and return what went wrong."""
     contract = Brokered(sequencer, faults)
-    wrong: list[BaseException | str] = []
-
-    async def whole() -> None:
-        try:
-            await getattr(contract, claim)()
-        except BaseException as error:
-            wrong.append(error)
-        sequencer.unfinished -= 1
-
-    sequencer.unfinished += 1
-    contract.life.create_task(whole(), context=contract.context(Fiber("p", "main")))
-    with ordered_scopes():
-        ending = sequencer.drive(timedelta(hours=1).total_seconds())
-        contract.life.dispose()
-    wrong += [] if ending == "done" else [ending]
-    return [*wrong, *sequencer.troubles]
+    try:
+        return lived(sequencer, contract.life, getattr(contract, claim))
+    finally:
+        for life in contract.lives:
+            life.dispose()
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -108,6 +133,19 @@ def test_the_broker_keeps_each_duty(claim: str) -> None:
         if isinstance(error, pytest.skip.Exception):
             pytest.skip(str(error))
     assert wrong == []
+
+
+def test_what_a_dead_listener_had_begun_goes_to_the_others() -> None:
+    """Duty 3: it was not accepted; and the order of its key is kept."""
+    assert kept("the_dead_hand_on", Sequencer(Canonical()), Faults()) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS if "key" in claim or "one" in claim])
+def test_the_broker_keeps_its_duties_in_any_order(claim: str, seed: int) -> None:
+    """Whoever goes on where several could."""
+    wrong = kept(claim, Sequencer(Walk(seed, every=3)), Faults())
+    assert [error for error in wrong if not isinstance(error, pytest.skip.Exception)] == []
 
 
 @frozen

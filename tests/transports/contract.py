@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from attrs import define, field
 
 from effect_runtime.errors import DestinationUnavailable, MessageRejected, PartitionPaused
-from effect_runtime.integration import Features, Message, Transport
+from effect_runtime.integration import Features, Message, Receive, Transport
 
 TOPIC = "lending"
 
@@ -52,6 +52,10 @@ class TransportContract:
     def opened(self) -> AbstractAsyncContextManager[Transport]:
         """Return a transport that is running."""
         raise AssertionError("a transport's own tests give it")
+
+    def beside(self, transport: Transport) -> AbstractAsyncContextManager[Transport]:
+        """Return the same wire as another process has it."""
+        raise pytest.skip.Exception("this wire is inside one process, and nobody else has it")
 
     async def pause(self) -> None:
         """Let others go on. A wire on a clock of its own lets time pass."""
@@ -249,6 +253,133 @@ class TransportContract:
                 await checkpoint()
         assert received.bodies == []
         assert outcomes == ([] if self.features.redelivers else ["unavailable"])
+
+    async def test_what_comes_again_is_not_overtaken_by_its_key(self) -> None:
+        """Duties 3 and 4: a message that was refused stays before those that were published after it."""
+        if not self.features.redelivers:
+            pytest.skip("a refused message is its publisher's, who publishes the next one after it")
+        received = Received(failures=[RuntimeError("the store is down"), RuntimeError("and still is")])
+        async with self.listened(received) as (transport, destination):
+            for number in range(5):
+                await transport.publish(destination, message(number))
+            await self.until(lambda: len(received.bodies) == 5)
+        assert received.bodies == [b"0", b"1", b"2", b"3", b"4"]
+        assert received.begun == [b"0", b"0", b"0", b"1", b"2", b"3", b"4"]
+
+    async def test_a_pause_holds_back_its_key_and_no_other(self) -> None:
+        """Duty 3: a subscription that takes no more of a key gets it later; others go on meanwhile."""
+        if not self.features.redelivers:
+            pytest.skip("a pause is its publisher's, whose other keys go on by themselves")
+        paused = [PartitionPaused("shop", topic=TOPIC, key="slow", waiting=2, bound=2)]
+        taken: list[tuple[str | None, bytes]] = []
+
+        async def receive(received: Message) -> None:
+            if received.key == "slow" and paused:
+                raise paused[0]
+            taken.append((received.key, received.body))
+
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, receive):
+                for number in range(2):
+                    await transport.publish(destination, message(number, "slow"))
+                    await transport.publish(destination, message(number, "quick"))
+                await self.until(lambda: len(taken) == 2)
+                paused.clear()
+                await self.until(lambda: len(taken) == 4)
+        assert taken == [("quick", b"0"), ("quick", b"1"), ("slow", b"0"), ("slow", b"1")]
+
+    async def test_what_a_cancelled_listener_had_begun_comes_again(self) -> None:
+        """Duties 3 and 5: it was not accepted, so whoever listens next gets it."""
+        if not self.features.redelivers:
+            pytest.skip("its publisher has been told that nobody accepted it")
+        received = Received(gate=Event())
+
+        async def listen(transport: Transport, started: Event) -> None:
+            async with transport.listening("shop", TOPIC, received):
+                started.set()
+                await Event().wait()
+
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with create_task_group() as group:
+                started = Event()
+                group.start_soon(listen, transport, started)
+                await started.wait()
+                await transport.publish(destination, message(1))
+                await transport.publish(destination, message(2))
+                await self.until(lambda: bool(received.begun))
+                group.cancel_scope.cancel()
+            before = list(received.bodies)
+            received.gate = None
+            async with transport.listening("shop", TOPIC, received):
+                await self.until(lambda: len(received.bodies) == 2)
+        assert (before, received.bodies) == ([], [b"1", b"2"])
+
+    async def test_what_is_published_while_a_listener_is_away_waits_for_it(self) -> None:
+        """Duty 1: accepted is accepted; the subscription is known, and comes back."""
+        if not self.features.durable:
+            pytest.skip("this wire keeps nothing: while nobody listens, nothing is accepted")
+        received = Received()
+        async with self.opened() as transport:
+            (destination,) = transport.destinations(TOPIC, ("shop",))
+            async with transport.listening("shop", TOPIC, received):
+                await transport.publish(destination, message(0))
+                await self.until(lambda: len(received.bodies) == 1)
+            for number in (1, 2):
+                await transport.publish(destination, message(number))
+            await self.pause()
+            away = list(received.bodies)
+            async with transport.listening("shop", TOPIC, received):
+                await self.until(lambda: len(received.bodies) == 3)
+        assert (away, received.bodies) == ([b"0"], [b"0", b"1", b"2"])
+
+    async def test_listeners_of_one_subscription_share_its_messages(self) -> None:
+        """Duty 4: each message comes to one of them, and those of a key keep their order whoever gets them."""
+        taken: list[tuple[str | None, bytes]] = []
+        takers: list[set[str | None]] = [set(), set()]
+
+        def receive(number: int) -> Receive:
+            async def take(received: Message) -> None:
+                takers[number].add(received.key)
+                await self.pause()
+                taken.append((received.key, received.body))
+
+            return take
+
+        async with self.opened() as one, self.beside(one) as two:
+            (destination,) = one.destinations(TOPIC, ("shop",))
+            async with one.listening("shop", TOPIC, receive(0)), two.listening("shop", TOPIC, receive(1)):
+                for number in range(6):
+                    for key in ("a", "b", "c"):
+                        await (one, two)[number % 2].publish(destination, message(number, key))
+                await self.until(lambda: len(taken) >= 18)
+                await self.pause()
+        each = [str(number).encode() for number in range(6)]
+        assert {key: [body for found, body in taken if found == key] for key in "abc"} == dict.fromkeys("abc", each)
+        assert len(taken) == 18
+        assert all(takers)
+
+    async def test_one_listener_goes_on_alone_when_the_other_leaves(self) -> None:
+        """Duty 5: what the one who leaves has begun it ends; all that comes later is the other's."""
+        first, second = Received(gate=Event()), Received(gate=Event())
+        async with self.opened() as one, self.beside(one) as two:
+            (destination,) = one.destinations(TOPIC, ("shop",))
+            async with one.listening("shop", TOPIC, first):
+                async with two.listening("shop", TOPIC, second), create_task_group() as group:
+                    for key in ("a", "b"):
+                        group.start_soon(one.publish, destination, message(0, key))
+                    await self.until(lambda: bool(first.begun) and bool(second.begun))
+                    assert second.gate is not None
+                    second.gate.set()
+                begun = list(second.begun)
+                for number in (1, 2):
+                    for key in ("a", "b"):
+                        await one.publish(destination, message(number, key))
+                assert first.gate is not None
+                first.gate.set()
+                await self.until(lambda: len(first.bodies) + len(second.bodies) == 6)
+        assert (begun, second.bodies, len(first.bodies)) == ([b"0"], [b"0"], 5)
 
     async def test_listening_may_stop_and_start_again(self) -> None:
         """A subscription comes back after it left."""

@@ -80,15 +80,22 @@ class ModelDisagrees(EffectRuntimeError, AssertionError):
 
 
 class InvariantBroken(EffectRuntimeError, AssertionError):
-    """Report an invariant that does not hold any more; `story` has the commands so far and their exits."""
+    """Report an invariant that does not hold any more; `story` has the commands so far and their exits.
 
-    def __init__(self, claim: str, *, story: Sequence[str]) -> None:
-        super().__init__(claim, tuple(story))
+    `said` is what the invariant said, or what it was answered.
+    """
+
+    def __init__(self, claim: str, *, story: Sequence[str], said: Sequence[str] = ()) -> None:
+        super().__init__(claim, tuple(story), tuple(said))
         self.claim = claim
         self.story = tuple(story)
+        self.said = tuple(said)
 
     def __str__(self) -> str:
-        return f"{self.claim} does not hold\n{_told(self.story)}Correct what the last command did, or the invariant."
+        said = "".join(f"  {line}\n" for line in self.said)
+        return (
+            f"{self.claim} does not hold\n{said}{_told(self.story)}Correct what the last command did, or the invariant."
+        )
 
 
 class NotRoundTripping(EffectRuntimeError, AssertionError):

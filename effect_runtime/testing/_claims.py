@@ -18,7 +18,7 @@ from effect_runtime.errors import ClaimBroken
 _ROWS: Final = 6
 """Rows of one question of a claim that are told."""
 
-_NOTHING_SAID: Final = "it returned None, which is neither True nor False; return what must be true"
+NOTHING_SAID: Final = "it returned None, which is neither True nor False; return what must be true"
 
 
 class View(Protocol):
@@ -45,7 +45,7 @@ The function's name is the claim. Whatever else it raises is an error of its own
 """
 
 
-def name_of(claim: Claim) -> str:
+def name_of(claim: Callable[..., Any]) -> str:
     """Return the claim's name: the function's, within a partial too, or that of its class."""
     function: Any = getattr(claim, "func", claim)
     return str(getattr(function, "__name__", type(function).__name__))
@@ -123,12 +123,12 @@ class Claims:
             self._broke(claim, error, f"it raised {error!r}")
             return True
         if answer is None:
-            self._broke(claim, None, _NOTHING_SAID)
+            self._broke(claim, None, NOTHING_SAID)
         return answer is None or bool(answer)
 
     def _broke(self, claim: Claim, error: Exception | None, reason: str) -> None:
         if self.trouble is None:
-            self.trouble = ClaimBroken(name_of(claim), place=_place(claim, error), reason=reason)
+            self.trouble = ClaimBroken(name_of(claim), place=place_of(claim, error), reason=reason)
             self.trouble.__cause__ = error
 
     @staticmethod
@@ -145,7 +145,7 @@ class Claims:
         return tuple(dict.fromkeys(looking.seen))
 
 
-def _place(claim: Claim, error: Exception | None) -> str:
+def place_of(claim: Callable[..., Any], error: Exception | None) -> str:
     """Return the line of a claim that raised, or where it begins."""
     code = getattr(getattr(claim, "func", claim), "__code__", None)
     if code is None:

@@ -143,5 +143,5 @@ def test_a_message_that_nobody_handles_is_refused() -> None:
     """With those that are handled."""
     bank = bank_with(None)
     opening, _ = bank.bank.commands
-    with pytest.raises(NotSimulated, match=r"a client who sends Move\(.*nobody handles it; there are OpenAccount"):
+    with pytest.raises(NotSimulated, match=r"sending Move\(.*nobody handles it; there are OpenAccount"):
         clients_of([opening], [Move(AccountId("a"), AccountId("b"), 1)])

@@ -15,7 +15,8 @@ from effect_runtime.testing.properties._interruptions import (
     assert_crash_safe,
     assert_failures_handled,
 )
-from effect_runtime.testing.properties._machine import CommandMachine, Invariant, Read, machine_of
+from effect_runtime.testing.properties._invariants import Invariant, Read
+from effect_runtime.testing.properties._machine import CommandMachine, machine_of
 from effect_runtime.testing.properties._messages import Overrides, Pools, commands_of, events_of, values_of
 from effect_runtime.testing.properties._model import Drawn, Model, PassingModel, played_by
 from effect_runtime.testing.properties._plans import plans

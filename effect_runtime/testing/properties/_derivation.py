@@ -72,6 +72,17 @@ class Derivation:
     _known: dict[Any, SearchStrategy[Any]] = field(factory=dict, init=False)
     _samples: dict[Any, list[Any]] = field(factory=dict, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        for key, strategy in self.overrides.items():
+            name = _key_name(key)
+            if isinstance(key, str):
+                raise NoStrategy(repr(key), key="Class.field", reason="a text is no field and no type")
+            if not isinstance(strategy, SearchStrategy):
+                raise NoStrategy(name, key=name, reason=f"{strategy!r} is a value, not what draws it")
+        for kind, pool in self.pools.items():
+            if not pool:
+                raise NoStrategy(name_of(kind), key=name_of(kind), reason="its pool is empty")
+
     def of(self, kind: Any, asked: Constraints = FREE, *, place: str = "", least: int = 0) -> SearchStrategy[Any]:
         """Return a strategy of the values of an annotation, `least` different ones where it is an id.
 
@@ -299,6 +310,15 @@ def _none_first(options: Iterable[Any]) -> list[Any]:
     return sorted(options, key=lambda option: option is not type(None))
 
 
+def _key_name(key: Any) -> str:
+    """Return how the key of an override is written: a type, a field, or a class with a name or version."""
+    if isinstance(key, tuple):
+        return f"({', '.join(name_of(each) if isinstance(each, type) else repr(each) for each in key)})"
+    owner = getattr(key, "__objclass__", None)
+    return name_of(key) if owner is None else f"{owner.__name__}.{key.__name__}"
+
+
 def name_of(kind: Any) -> str:
     """Return what a type is called in messages."""
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
+    is_named = isinstance(kind, NewType) or (isinstance(kind, type) and not get_args(kind))
+    return kind.__name__ if is_named else str(kind).replace("typing.", "")

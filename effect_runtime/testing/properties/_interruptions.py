@@ -27,7 +27,7 @@ from effect_runtime.testing._site import Canonical, Planned, Site
 from effect_runtime.testing._world import Run
 from effect_runtime.testing.properties._derivation import Derivation
 from effect_runtime.testing.properties._failures import declared, sample
-from effect_runtime.testing.properties._messages import Overrides
+from effect_runtime.testing.properties._messages import Overrides, asked
 from effect_runtime.transports import InProcess
 
 _CLIENT: Final = "client"
@@ -103,7 +103,7 @@ def assert_failures_handled(
         exit = run.exits[_CLIENT][0]
         problem = _unhandled(command, exit)
         if problem is not None:
-            raise HalfDone(repr(command), event=event, problem=problem)
+            raise HalfDone(asked(command), event=event, problem=problem)
         if not isinstance(exit, Succeeded):
             _compare(command, event, swept.stored(), swept.untouched)
     return swept.tried
@@ -113,10 +113,10 @@ def _expect_done(command: Eff[Any, Any, Any], event: str, swept: _Swept, run: Ru
     """Refuse what a crash has left, unless the command was done once, or was given up and not begun."""
     if not run.is_sound:
         problem = f"the system ended {run.ending}, {run.failure}, with {list(run.troubles)!r}"
-        raise HalfDone(repr(command), event=event, problem=problem)
+        raise HalfDone(asked(command), event=event, problem=problem)
     exit, state = run.exits[_CLIENT][0], swept.state()
     if exit is not None and _shown(exit) != swept.exit:
-        raise HalfDone(repr(command), event=event, problem=f"it ended with {_shown(exit)} instead of {swept.exit}")
+        raise HalfDone(asked(command), event=event, problem=f"it ended with {_shown(exit)} instead of {swept.exit}")
     if exit is not None or state != swept.before:
         _compare(command, event, state, swept.after)
 
@@ -214,7 +214,7 @@ def _shown(value: Any) -> str:
 def _compare(command: Eff[Any, Any, Any], event: str, state: list[str], expected: list[str]) -> None:
     if state != expected:
         difference = list(unified_diff(expected, state, "expected", "found", lineterm="", n=0))
-        raise HalfDone(repr(command), event=event, problem="the stores are not as they must be", difference=difference)
+        raise HalfDone(asked(command), event=event, problem="the stores are not as they must be", difference=difference)
 
 
 def _unhandled(command: Eff[Any, Any, Any], exit: Any) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from attrs import frozen
 from hypothesis import strategies as st
@@ -16,14 +16,15 @@ from hypothesis.strategies import SearchStrategy
 
 from effect_runtime.app import App
 from effect_runtime.dispatch import Binding, Command, Principal, anonymous
-from effect_runtime.effect import Died, Eff, Operation, Succeeded
-from effect_runtime.errors import InvariantBroken, ModelDisagrees
+from effect_runtime.effect import Died, Operation, Succeeded
+from effect_runtime.errors import ModelDisagrees, NotSimulated
 from effect_runtime.events import DomainEvent
 from effect_runtime.integration import Topic
 from effect_runtime.interpreter import Perform
 from effect_runtime.testing.properties._derivation import Derivation
+from effect_runtime.testing.properties._invariants import Invariant, hold
 from effect_runtime.testing.properties._learning import id_kinds, ids_in, ids_of
-from effect_runtime.testing.properties._messages import Handler, Overrides, Pools, message_of, signature_of
+from effect_runtime.testing.properties._messages import Handler, Overrides, Pools, handler_of, message_of, signature_of
 from effect_runtime.testing.properties._model import Model, PassingModel, Watched
 from effect_runtime.testing.properties._subject import Subject, app_of
 
@@ -40,18 +41,6 @@ _STRANGERS: Final = 4
 
 _PATIENCE: Final = 8
 """After how many steps a command is sent although nobody has made an id that it asks for."""
-
-
-class Read(Protocol):
-    """Answer with the value of a query that must succeed, asked at the application's door."""
-
-    def __call__(self, effect: Eff[A, Any, Any], /) -> A:
-        """Ask."""
-        ...
-
-
-Invariant: TypeAlias = Callable[[Any, Read], bool]
-"""Something that must hold of a model and of what can be read, after every step. The function's name is the claim."""
 
 
 @frozen(eq=False, kw_only=True)
@@ -109,7 +98,7 @@ class CommandMachine(RuleBasedStateMachine):
             self._learn(ids_in(exit.value, signature_of(handler).answer))
             if isinstance(handler, Command):
                 self._done.append((handler, message, number, exit))
-        expected = self.model.apply(message, self._watched)
+        expected = self._expected(handler, message)
         self._let_pass()
         self._check(f"{handler.name}({message!r})", exit, expected)
 
@@ -152,15 +141,20 @@ class CommandMachine(RuleBasedStateMachine):
             raise ModelDisagrees(message, exit=repr(exit), expected=repr(expected), story=self.story) from cause
         self._look()
 
+    def _expected(self, handler: Handler, message: Any) -> Any:
+        try:
+            return self.model.apply(message, self._watched)
+        except Exception as error:
+            error.add_note(f"raised by the model, asked for {handler.name}({message!r})")
+            raise
+
     def _let_pass(self) -> None:
         """Tell the model what time it is, if it cares."""
         if isinstance(self.model, PassingModel):
             self.model.passes(self._subject.now, self._watched)
 
     def _look(self) -> None:
-        for claim in self.script.invariants:
-            if not claim(self.model, self._subject.read):
-                raise InvariantBroken(claim.__name__, story=self.story)
+        hold(self.script.invariants, self.model, self._subject.read, self.story)
 
     def _intercept(self, perform: Perform) -> Perform:
         async def watched(operation: Operation, runtime: Any) -> Any:
@@ -208,13 +202,18 @@ def machine_of(
     app = app_of(subject)
     derivation = Derivation(pools or {}, overrides or {}, _met)
     chosen = tuple(handlers) if handlers is not None else tuple(_sendable(app, principal))
-    known = {signature_of(each).message: each for binding in app.bindings for each in binding.context.commands}
+    if not chosen:
+        reason = f"there is no command that {principal.id!r} may send; name handlers=, or send as another principal="
+        raise NotSimulated(f"a machine of {app.name!r}", reason=reason)
+    for duration in passing:
+        if duration <= timedelta(0):
+            raise NotSimulated(f"a machine in which {duration} passes", reason="time passes forwards; give more than 0")
     script = Script(
         app=app,
         model=model,
         invariants=tuple(invariants),
         principal=principal,
-        given=tuple((known[type(message)], message) for message in given),
+        given=tuple((handler_of(app, message), message) for message in given),
     )
     names = [handler.name for handler in chosen]
     rules = {

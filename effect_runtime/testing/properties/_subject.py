@@ -27,6 +27,9 @@ _ALONE: Final = Pace(alone=True)
 
 def app_of(subject: App | Binding) -> App:
     """Return an application that is verified; a context alone gets one, with whatever it hears from elsewhere."""
+    if not isinstance(subject, App | Binding):
+        reason = "it has no store; bind it to one, context.bind(make, store=...), or give an App"
+        raise NotSimulated(f"{subject!r}", reason=reason)
     if isinstance(subject, Binding):
         heard = [each.topic for each in subject.context.subscriptions]
         subject = App(subject.name, contexts=[subject], wire=InProcess(), foreign_topics=heard)

@@ -1,7 +1,7 @@
-"""The stores of a simulated process keep the production contract, on the simulation's own loop, in any order.
+"""The stores of a simulated process keep the production contract, on the simulation's own loop.
 
 The suite of all stores runs over them on asyncio and trio as well: `tests.outbox.stores` has them among its kinds. Here
-its very functions run where a world runs, and a chooser lets others go first at every commit, loan and settlement.
+its very functions run where a world runs. Few of them do two things at once: orders are what worlds are searched for.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ def wrong(
 def test_a_store_in_a_world_keeps_the_contract(
     function: Callable[..., Any], given: dict[str, Any], kind: str, tmp_path: Path
 ) -> None:
-    """In both canonical orders, and wherever others go first."""
+    """In both canonical orders, and where others go first whenever somebody could."""
     ways: tuple[tuple[Chooser, Order], ...] = (
         (Canonical(), "run to block"),
         (Canonical(), "first come"),
-        *((Walk(seed, every=2), "run to block") for seed in range(3)),
+        (Walk(0, every=1), "run to block"),
     )
     for chooser, order in ways:
         assert wrong(function, given, KINDS[kind](tmp_path), chooser, order) == []

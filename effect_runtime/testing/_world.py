@@ -379,7 +379,9 @@ class World:
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and what it was raised from; what it was only raised meanwhile is another matter."""
-    while error is not None:
+    met: list[BaseException] = []  # a chain may be a ring
+    while error is not None and error not in met:
+        met.append(error)
         yield error
         error = error.__cause__
 

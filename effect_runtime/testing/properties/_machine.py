@@ -52,6 +52,7 @@ class Script:
     invariants: tuple[Invariant, ...]
     principal: Principal
     given: tuple[tuple[Handler, Any], ...]
+    strict: bool
 
 
 class CommandMachine(RuleBasedStateMachine):
@@ -66,7 +67,7 @@ class CommandMachine(RuleBasedStateMachine):
         self._done: list[tuple[Handler, Any, str, Any]] = []
         self._learned: dict[Any, dict[Any, None]] = {}
         self._watched = Watched()
-        self._subject = Subject(self.script.app, self._intercept)
+        self._subject = Subject(self.script.app, self._intercept, strict=self.script.strict)
         try:
             for handler, message in self.script.given:
                 self.send(handler, message)
@@ -182,6 +183,7 @@ def machine_of(
     principal: Principal = anonymous,
     passing: Sequence[timedelta] = (),
     restarts: bool = False,
+    strict: bool = True,
     pools: Pools | None = None,
     overrides: Overrides | None = None,
 ) -> type[CommandMachine]:
@@ -195,7 +197,8 @@ def machine_of(
 
     Between commands one of the durations `passing` may pass, so that what is due happens: a `PassingModel` is told.
     With `restarts` the process may die between two commands, too, and another begins with what is committed; the model
-    stays as it is, for nothing that was answered may be forgotten.
+    stays as it is, for nothing that was answered may be forgotten. `strict` refuses real clocks, chance, threads and
+    sockets, which no model can follow.
 
     Run it by its `TestCase`, or by hypothesis's `run_state_machine_as_test`.
     """
@@ -213,6 +216,7 @@ def machine_of(
         model=model,
         invariants=tuple(invariants),
         principal=principal,
+        strict=strict,
         given=tuple((handler_of(app, message), message) for message in given),
     )
     names = [handler.name for handler in chosen]

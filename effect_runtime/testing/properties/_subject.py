@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar, final
@@ -18,11 +20,16 @@ from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing._disk import Disk, Drive
 from effect_runtime.testing._driver import Driver
+from effect_runtime.testing._strict import inside_simulation, refusing
+from effect_runtime.testing._watch import watching
 from effect_runtime.transports import InProcess
 
 A = TypeVar("A")
 
 _ALONE: Final = Pace(alone=True)
+
+_WATCHED: Final = 6
+"""How many of its first calls are watched for what goes by another name, which makes them take twice as long."""
 
 
 def app_of(subject: App | Binding) -> App:
@@ -39,9 +46,14 @@ def app_of(subject: App | Binding) -> App:
 
 @final
 class Subject:
-    """A production application that runs from now until `dispose`, over stores that are empty at first."""
+    """A production application that runs from now until `dispose`, over stores that are empty at first.
 
-    def __init__(self, app: App, *interceptors: Interceptor) -> None:
+    `strict`: it must not touch real clocks, chance, threads and sockets; `errors.LeftSimulation` says where it did.
+    """
+
+    def __init__(self, app: App, *interceptors: Interceptor, strict: bool = True) -> None:
+        self._strict = strict
+        self._calls = 0
         self._driver = Driver()
         self._verified = app
         self._interceptors = interceptors
@@ -62,11 +74,11 @@ class Subject:
             await self._app.settled()
             return exit
 
-        return self._driver.call(asked, name=repr(effect))
+        return self._call(asked, name=repr(effect))
 
     def read(self, effect: Eff[A, Any, Any]) -> A:
         """Return the value of a query that must succeed."""
-        return self._driver.call(lambda: self._app.run(effect), name=repr(effect))
+        return self._call(lambda: self._app.run(effect), name=repr(effect))
 
     def wait(self, duration: timedelta) -> None:
         """Let time pass, and wait until every event has arrived and nothing is due."""
@@ -75,7 +87,7 @@ class Subject:
             await self._driver.host.time.sleep(duration)
             await self._app.settled()
 
-        self._driver.call(waited, name="waiting")
+        self._call(waited, name="waiting")
 
     def restart(self) -> None:
         """Kill the process and begin another: what is committed stays, everything else is gone."""
@@ -92,6 +104,14 @@ class Subject:
         """Stop, without a word."""
         self._driver.dispose()
 
+    def _call(self, function: Callable[[], Awaitable[A]], *, name: str) -> A:
+        if not self._strict:
+            return self._driver.call(function, name=name)
+        # By its number, and not in the first run only: one that is repeated must be refused again.
+        self._calls += 1
+        with inside_simulation(), refusing(), watching() if self._calls <= _WATCHED else nullcontext():
+            return self._driver.call(function, name=name)
+
     def _boot(self) -> None:
         host, stores = self._driver.host, dict[int, Store[Any, Any]]()
 
@@ -104,7 +124,7 @@ class Subject:
         self._app = self._verified.moved(host, store_of, wire=InProcess(), interceptors=self._interceptors, pace=_ALONE)
         opened = anyio.Event()
         self._driver.start(partial(self._live, self._app, opened), name="application")
-        self._driver.call(opened.wait, name="opening")
+        self._call(opened.wait, name="opening")
 
     async def _live(self, app: App, opened: anyio.Event) -> None:
         # Without a janitor: what has been answered stays answered, however much time a machine lets pass.

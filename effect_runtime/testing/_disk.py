@@ -67,6 +67,7 @@ class Disk:
         live = self.live
         if live.in_transaction:
             live.execute("ROLLBACK")
+        self.forget_temporary()  # first: a temporary trigger would see the rows come back
         if template.is_plain and schema_version(live) == template.schema_version:
             refill(live, template)
         else:
@@ -74,7 +75,6 @@ class Disk:
             live.close()
             self.live = _connection(self.sql)
             self.live.deserialize(template.image)
-        self.forget_temporary()
         self.writer, self.last, self.broken = None, None, None
         # A new number each time: a copy of an earlier run must not pass for one of this.
         self.version += 1
@@ -92,7 +92,10 @@ class Disk:
 
     def content(self) -> dict[str, list[Any]]:
         """Return the rows of every table of the user's, and the events with the dead letters."""
-        names = self.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        names = self.query(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN"
+            " (SELECT name FROM pragma_table_list WHERE type = 'shadow')"  # how a virtual table keeps what it says
+        )
         users: dict[str, list[Any]] = {
             name: self.query(f'SELECT * FROM "{name}"') for (name,) in names if not name.startswith("er_")
         }

@@ -201,6 +201,33 @@ def test_what_is_temporary_ends_with_its_connection(disk: Disk, drive: Drive) ->
         disk.query("SELECT * FROM wanted")
 
 
+def test_a_temporary_trigger_does_not_see_the_rows_come_back(drive: Drive) -> None:
+    """It ended with the run in which it was made."""
+    disk, writer = drive.disk, drive.connect(PATH)
+    template = disk.template()
+    trigger = "CREATE TEMP TRIGGER told AFTER INSERT ON t BEGIN UPDATE t SET v = 99; END"
+    for statement in ("BEGIN IMMEDIATE", trigger, "COMMIT"):
+        writer.execute(statement)
+    disk.reset(template)
+    assert _rows(disk) == [("a", 1)]
+
+
+def test_what_a_store_holds_is_told_in_the_users_tables(drive: Drive) -> None:
+    """Not in those in which a virtual table keeps what it says: they tell of its history."""
+    disk, writer = drive.disk, drive.connect(PATH)
+    for statement in (
+        "BEGIN IMMEDIATE",
+        "CREATE TABLE er_outbox(position INTEGER PRIMARY KEY, type, key, data)",
+        "CREATE TABLE er_dead(cause)",
+        "CREATE VIRTUAL TABLE words USING fts5(text)",
+        "CREATE VIEW seen AS SELECT 1",
+        "INSERT INTO words VALUES ('one')",
+        "COMMIT",
+    ):
+        writer.execute(statement)
+    assert disk.content() == {"t": [("a", 1)], "words": [("one",)], "events": [], "dead letters": []}
+
+
 def test_a_new_connection_has_inserted_nothing(disk: Disk, drive: Drive) -> None:
     """Whatever another, or an earlier run, has inserted last."""
     first, second = drive.connect(PATH), drive.connect(PATH)

@@ -1,24 +1,38 @@
 """The only place that touches anyio's insides: what of it depends on addresses is put in order while a run lasts.
 
 anyio keeps the tasks and children of a cancel scope in sets, which iterate by address, delivers cancellations again
-and again through the loop, and keeps a record of each task whose values refer to their keys.
+and again through the loop, and keeps a record of each task whose values refer to their keys. asyncio's task groups
+keep sets, too. An anyio whose insides have other names is refused when a run begins.
 """
 
 from __future__ import annotations
 
-from asyncio import Task
+from asyncio import Task, taskgroups
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from typing import Any, Final, TypeVar, final
 
 from anyio._backends import _asyncio as engine
 from anyio._core import _eventloop
-from anyio._core._eventloop import set_current_async_library
+
+from effect_runtime.errors import NotSimulated
 
 T = TypeVar("T", bound=Hashable)
 
-_SCOPES: Final[Any] = engine  # edge: the module is given a name of its own for `set` while a run lasts
-_DELIVER: Final = engine.CancelScope._deliver_cancellation
+TESTED: Final = ("4.14", "4.15", "4.16")
+"""The versions of anyio with which the kit is tested: each has the same insides."""
+
+_KEEPS_SETS: Final[tuple[Any, ...]] = (
+    engine,
+    taskgroups,
+)  # edge: given a name of their own for `set` while a run lasts
+_INSIDES: Final[tuple[tuple[str, Any, tuple[str, ...]], ...]] = (
+    ("the asyncio backend", engine, ("CancelScope", "TaskGroup", "_task_states")),
+    ("CancelScope", getattr(engine, "CancelScope", None), ("_deliver_cancellation",)),
+    ("the event loop", _eventloop, ("set_current_async_library",)),
+)
+_DELIVER: Final = getattr(getattr(engine, "CancelScope", None), "_deliver_cancellation", None)
 
 
 @final
@@ -42,16 +56,28 @@ class OrderedSet(dict[T, None]):
 
 @contextmanager
 def ordered_scopes() -> Iterator[None]:
-    """Make every set that anyio creates keep its order, while entered. Entering again inside is harmless."""
-    outer = vars(_SCOPES).get("set")
-    _SCOPES.set = OrderedSet
-    try:
+    """Make every set that anyio and asyncio's task groups create keep its order, while entered.
+
+    Entering again inside is harmless. Raises `errors.NotSimulated` for an anyio with other insides.
+    """
+    check_insides(_INSIDES)
+    with ExitStack() as stack:
+        for module in _KEEPS_SETS:
+            if "set" in vars(module):
+                stack.callback(setattr, module, "set", module.set)
+            else:
+                stack.callback(delattr, module, "set")
+            module.set = OrderedSet
         yield
-    finally:
-        if outer is None:
-            del _SCOPES.set
-        else:
-            _SCOPES.set = outer
+
+
+def check_insides(insides: tuple[tuple[str, Any, tuple[str, ...]], ...]) -> None:
+    """Raise if one of these has not every name that this adapter knows."""
+    missing = [f"no {name} in {title}" for title, owner, names in insides for name in names if not hasattr(owner, name)]
+    if missing:
+        known = f"{TESTED[0]} to {TESTED[-1]}"
+        reason = f"there is {', '.join(missing)}; install a version from {known}, which the kit is tested with"
+        raise NotSimulated(f"a run on anyio {version('anyio')}", reason=reason)
 
 
 @contextmanager
@@ -88,4 +114,4 @@ def unstarted(coroutine: Any) -> Any:
 
 def in_asyncio() -> None:
     """Tell anyio, in this context, that asyncio is what runs; it would otherwise find out anew at each call."""
-    set_current_async_library("asyncio")
+    _eventloop.set_current_async_library("asyncio")

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import taskgroups
+from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 import anyio
 import pytest
 from anyio._backends import _asyncio as engine
 
+from effect_runtime.errors import NotSimulated
 from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import OrderedSet, forget, is_redelivery, ordered_scopes, unstarted
+from effect_runtime.testing._ordered import (
+    TESTED,
+    OrderedSet,
+    check_insides,
+    forget,
+    is_redelivery,
+    ordered_scopes,
+    unstarted,
+)
 from effect_runtime.testing._sequencer import Sequencer
 from effect_runtime.testing._site import Canonical
 
@@ -40,10 +52,47 @@ def test_scopes_made_inside_keep_their_tasks_and_children_in_order() -> None:
 
 def test_outside_nothing_is_left_of_it() -> None:
     """anyio's module has no name of its own for `set`, before and after."""
-    assert "set" not in vars(engine)
+    assert not {"set"} & (vars(engine).keys() | vars(taskgroups).keys())
     with ordered_scopes(), ordered_scopes():
-        assert vars(engine)["set"] is OrderedSet
-    assert "set" not in vars(engine)
+        assert vars(engine)["set"] is vars(taskgroups)["set"] is OrderedSet
+    assert not {"set"} & (vars(engine).keys() | vars(taskgroups).keys())
+
+
+def test_an_anyio_with_other_insides_is_refused_with_the_versions_that_are_known() -> None:
+    """Before anything runs: without order, no plan would mean the same twice."""
+    with pytest.raises(NotSimulated) as refused:
+        check_insides((("CancelScope", engine.CancelScope, ("_deliver_cancellation", "_deliver_otherwise")),))
+    assert str(refused.value) == (
+        f"a run on anyio {version('anyio')} cannot be simulated: there is no _deliver_otherwise in CancelScope; "
+        f"install a version from {TESTED[0]} to {TESTED[-1]}, which the kit is tested with."
+    )
+
+
+def test_the_version_in_use_is_one_that_is_tested() -> None:
+    """A new one is added when every test of this module has passed with it."""
+    assert version("anyio").rpartition(".")[0] in TESTED
+
+
+def test_tasks_of_an_asyncio_group_are_cancelled_in_the_order_of_their_beginning() -> None:
+    """An adapter may use what the standard library has."""
+    told: list[int] = []
+
+    async def child(number: int) -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            told.append(number)
+
+    async def parent() -> None:
+        with suppress(BaseExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                for number in range(50):
+                    group.create_task(child(number))
+                await asyncio.sleep(1)
+                raise LookupError
+
+    _driven(parent())
+    assert told == list(range(50))
 
 
 def test_a_cancellation_that_is_delivered_again_is_told_from_other_callbacks() -> None:

@@ -27,7 +27,7 @@ class Tally:
 
     tried: int
     offered: int
-    missed: tuple[str, ...] = field(default=(), eq=False)
+    missed: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.tried}/{self.offered}"
@@ -87,7 +87,12 @@ class Complete:
     drawn: int = 0
 
     def __str__(self) -> str:
-        return f"complete: every plan there is; {_told(self)}"
+        return f"complete: {self.within}; {_told(self)}"
+
+    @property
+    def within(self) -> str:
+        """Return what was tried without a gap, in words."""
+        return "every plan there is"
 
 
 def _told(found: Covered | Complete) -> str:

@@ -80,7 +80,10 @@ def _world(planted: bool) -> Simulation:
 
     return Simulation(
         app_of(hotel),
-        [Client("ann", [reserve(Reserve("ann"))]), Client("ann's husband", [leave("ann")], after=timedelta(seconds=50))],
+        [
+            Client("ann", [reserve(Reserve("ann"))]),
+            Client("ann's husband", [leave("ann")], after=timedelta(seconds=50)),
+        ],
         faults=Faults(crashes=True, slow=(timedelta(seconds=15),)),
         always=[there_is_one_room],
     )

@@ -22,7 +22,7 @@ from effect_runtime.testing._allowance import Allowance
 from effect_runtime.testing._blob import DIGITS, Blob, Named
 from effect_runtime.testing._coverage import Complete, Coverage, Covered
 from effect_runtime.testing._deviating import Again, Deviations, by_priority, sparse
-from effect_runtime.testing._growing import Seed, Step, in_turns, larger
+from effect_runtime.testing._growing import Growth, Seed, in_turns, larger
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._report import counterexample, digest_of
@@ -73,7 +73,10 @@ def explore(
     for failing in search.climb():
         raise search.reported(failing)
     search.finish()
-    return search.coverage.complete if search.is_complete else search.coverage.covered
+    if search.is_complete:
+        return search.coverage.complete
+    search.coverage.stopped = "the runs were spent" if allowance.runs == 0 else "the budget was spent"
+    return search.coverage.covered
 
 
 def replay(simulation: Simulation, blob: str) -> Run:
@@ -203,18 +206,18 @@ class Search:
             if size > self._deviations and sum(len(titles) - 1 for seed in level for _, titles in seed.tail) > few:
                 return
             grown: list[Seed] = []
-            for step in larger(level, self._random):
-                for mode in self._modes_of(step):
+            for growth in larger(level, self._random):
+                for mode in self._modes_of(growth):
                     if allowance.is_spent:
                         return
-                    run = self._run(Planned(step.plan), mode, allowance)
+                    run = self._run(Planned(growth.plan), mode, allowance)
                     yield from self._failing(run, mode)
-                    found = step.seed.grown(step, run, mode)
-                    mark = run.trace.outcome, hash((mode, tuple(each for each, _ in found.tail)))
+                    found = growth.seed.grown(growth, run, mode)
+                    mark = self.coverage.last_outcome, hash((mode, tuple(each for each, _ in found.tail)))
                     if mark not in seen:  # a plan that comes to the same grows to the same
                         seen.add(mark)
                         grown.append(found)
-                self.coverage.count_alike(step.alike)
+                self.coverage.count_alike(growth.alike)
             self.coverage.deviations = size
             if size == 1:
                 yield from self._again(allowance)
@@ -232,7 +235,7 @@ class Search:
             run = self._run(Again(place, kind, title, times=_AGAIN), "retry", allowance, drawn=True)
             yield from self._failing(run, "retry")
 
-    def _modes_of(self, step: Step) -> tuple[OnCrash, ...]:
+    def _modes_of(self, growth: Growth) -> tuple[OnCrash, ...]:
         """Say what clients may do about a crash.
 
         The first is tried with those who begin again and with those who give up, for each hides what the other shows;

@@ -36,10 +36,10 @@ class Seed:
     has_crashed: bool
     kinds: tuple[Alternative, ...] = ()
 
-    def grown(self, step: Step, run: Run, mode: OnCrash) -> Seed:
+    def grown(self, growth: Growth, run: Run, mode: OnCrash) -> Seed:
         """Return what came of one more deviation."""
-        has_crashed = self.has_crashed or step.is_crash
-        return Seed(run.plan, _since(run, step.site), run.remains, mode, has_crashed, step.kinds)
+        has_crashed = self.has_crashed or growth.is_crash
+        return Seed(run.plan, _since(run, growth.site), run.remains, mode, has_crashed, growth.kinds)
 
     def left_by(self, site: Site, title: Alternative) -> Rest | None:
         """Return what a crash at a site would leave; None for what is no crash, or nobody knows."""
@@ -49,7 +49,7 @@ class Seed:
 
 @final
 @define(eq=False)
-class Step:
+class Growth:
     """One more deviation after those of a plan. `alike` are those that it stands for."""
 
     seed: Seed
@@ -73,7 +73,7 @@ class Step:
         """Return the larger plan."""
         return {**self.seed.plan, self.site: self.index}
 
-    def is_alike(self, met: dict[Hashable, Step]) -> bool:
+    def is_alike(self, met: dict[Hashable, Growth]) -> bool:
         """Tell whether it comes to the same as one that was met, which then stands for it."""
         left = self.seed.left_by(self.site, self.title)
         if left is None:
@@ -84,24 +84,24 @@ class Step:
         return first is not self
 
 
-def larger(level: Sequence[Seed], random: Random) -> list[Step]:
+def larger(level: Sequence[Seed], random: Random) -> list[Growth]:
     """Return what each plan of a level can grow by, each kind of trouble in its turn; of single ones crashes first.
 
     A process that dies forgets all that is not durable. So crashes that leave the same behind are one: any of them is
     tried, and stands for the others.
     """
     offered = [
-        Step(seed, site, index, title)
+        Growth(seed, site, index, title)
         for seed in level
         for site, titles in seed.tail
         for index, title in enumerate(titles)
         if index
     ]
     random.shuffle(offered)
-    met: dict[Hashable, Step] = {}
-    grown = in_turns([step for step in offered if not step.is_alike(met)], key=lambda step: step.kinds)
+    met: dict[Hashable, Growth] = {}
+    grown = in_turns([growth for growth in offered if not growth.is_alike(met)], key=lambda growth: growth.kinds)
     if not level[0].plan:
-        grown.sort(key=lambda step: not step.is_crash)
+        grown.sort(key=lambda growth: not growth.is_crash)
     return grown
 
 

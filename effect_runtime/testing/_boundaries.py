@@ -17,6 +17,7 @@ from effect_runtime.interpreter import Perform
 from effect_runtime.testing._faults import Cancel, Delay, Fault, Faults, Storm, Victim
 from effect_runtime.testing._sequencer import FIBER, Sequencer
 from effect_runtime.testing._site import Alternative, Kind
+from effect_runtime.testing._trace import Named
 
 T = TypeVar("T")
 
@@ -71,11 +72,14 @@ class Boundaries:
         async def asked(operation: Operation, runtime: Any) -> Any:
             known = self._names.get((operation.method, type(runtime)))
             name, menu, titles = known or self._look_up(operation, runtime)
+            shown = operation.args
+            if operation.kwargs:
+                shown = (*shown, *map(Named, operation.kwargs, operation.kwargs.values()))
             kind = operation.method.kind
             if kind == "transactional":
-                return await self._around(name, menu, titles, lambda: perform(operation, runtime), operation.args)
+                return await self._around(name, menu, titles, lambda: perform(operation, runtime), shown)
             self.sequencer.turns += 1  # what clients were told, and what is outside, outlives the process
-            answer = await self._around(name, menu, titles, lambda: perform(operation, runtime), operation.args)
+            answer = await self._around(name, menu, titles, lambda: perform(operation, runtime), shown)
             if kind == "external":
                 self.watch()
             return answer

@@ -31,6 +31,17 @@ class Step(NamedTuple):
 
 
 @final
+class Named(NamedTuple):
+    """A value that was handed over under a name."""
+
+    name: str
+    value: Any
+
+    def __repr__(self) -> str:
+        return f"{self.name}={self.value!r}"
+
+
+@final
 class Trace:
     """The steps of one run. Owned by its sequencer, which appends; read it when the run has ended."""
 

@@ -206,7 +206,7 @@ class World:
         sequencer = self.sequencer
         for process in self.processes:
             process.boot()
-        ending = sequencer.drive(self._setting.horizon.total_seconds())
+        ending = self._awaited()
         if ending == "done":
             self._heal()
             sequencer.unfinished += 1  # nobody is awaited any more: what is left is to become quiet
@@ -235,6 +235,21 @@ class World:
             unexplained=unexplained,
             remains=sequencer.remains,
         )
+
+    def _awaited(self) -> Ending:
+        """Drive until the clients are done, or nothing has become of them for as long as the horizon is."""
+        horizon = self._setting.horizon.total_seconds()
+        late = (client.after for clients in self._setting.clients.values() for client in clients)
+        until = horizon + max((after.total_seconds() for after in late), default=0.0)
+        while True:
+            ending, trace = self.sequencer.drive(until), self.sequencer.trace
+            # What was put off, or came late, or has just begun, has its own time from there.
+            told = (trace.steps[number].at for number in trace.deviations)
+            turned = (step.at for step in trace.steps if step.what in ("begin", "end"))
+            latest = max((*told, *turned), default=0.0)
+            if ending != "quiet" or latest + horizon <= until:
+                return ending
+            until = latest + horizon
 
     def _outlives(self) -> Hashable:
         """Return what tells two states of all that is durable apart."""

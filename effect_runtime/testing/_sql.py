@@ -13,8 +13,11 @@ from typing import Any, Final, final
 
 from effect_runtime.interpreter import Host
 
-_MOMENTS: Final = {"date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1}
-"""SQL's functions of a moment, each with the position at which it takes that."""
+_MOMENTS: Final = {
+    "date": (0, 1), "time": (0, 1), "datetime": (0, 1), "julianday": (0, 1), "unixepoch": (0, 1), "strftime": (1, 2),
+    "timediff": (0, 2),
+}  # fmt: skip
+"""SQL's functions of moments: from which argument to which it takes those; modifiers come after them."""
 
 _PRESENT: Final = {"current_date": "date", "current_time": "time", "current_timestamp": "datetime"}
 """The words for the present, each with the function that says the same."""
@@ -47,10 +50,10 @@ class Sql:
         connection.create_function("random", 0, self._random)
         connection.create_function("randomblob", 1, self._bytes)
         for word, function in _PRESENT.items():
-            connection.create_function(word, 0, self._moment(function, 0))
-        for name, position in _MOMENTS.items():
+            connection.create_function(word, 0, self._moment(function, 0, 1))
+        for name, (first, end) in _MOMENTS.items():
             # Deterministic, as SQLite's own: only then may an index or a generated column use them.
-            connection.create_function(name, -1, self._moment(name, position), deterministic=True)
+            connection.create_function(name, -1, self._moment(name, first, end), deterministic=True)
 
     def _random(self) -> int:
         if self.host is None:
@@ -64,21 +67,20 @@ class Sql:
         chance = self.host.entropy.random
         return bytes(int(chance() * 256) for _ in range(max(1, int(length or 0))))
 
-    def _moment(self, name: str, position: int) -> Callable[..., Any]:
+    def _moment(self, name: str, first: int, end: int) -> Callable[..., Any]:
         def answer(*asked: Any) -> Any:
-            return self._ask(name, asked if self.host is None else self._at_present(asked, position))
+            return self._ask(name, asked if self.host is None else self._at_present(self.host, asked, first, end))
 
         return answer
 
-    def _at_present(self, asked: Sequence[Any], position: int) -> Sequence[Any]:
+    def _at_present(self, host: Host, asked: Sequence[Any], first: int, end: int) -> Sequence[Any]:
         """Return the arguments with the present written out where they ask for it."""
-        before, rest = list(asked[:position]), list(asked[position:])
-        if not rest or _word(rest[0]) in _SUBSECOND:
-            rest.insert(0, "now")
-        if _word(rest[0]) == "now":
-            assert self.host is not None  # or nobody would have been asked
-            rest[0] = f"{self.host.time.now().astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
-        return [*before, rest[0], *(each for each in rest[1:] if _word(each) not in _ZONES)]
+        written = list(asked)
+        if len(written) <= first or _word(written[first]) in _SUBSECOND:
+            written.insert(first, "now")
+        now = f"{host.time.now().astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        moments = [now if _word(each) == "now" else each for each in written[first:end]]
+        return [*written[:first], *moments, *(each for each in written[end:] if _word(each) not in _ZONES)]
 
     def _ask(self, name: str, asked: Sequence[Any]) -> Any:
         return self._plain.execute(f"SELECT {name}({', '.join('?' * len(asked))})", asked).fetchone()[0]

@@ -328,6 +328,18 @@ def test_time_in_sql_is_that_of_the_process() -> None:
     assert said[2][3:] == said[5][3:] == ["2020-02-29", "1970-01-01 00:00:00"]
 
 
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 43), reason="this SQLite has no timediff")
+def test_a_difference_of_times_in_sql_is_that_of_the_process() -> None:
+    """On either side of it."""
+    disk = Disk("x.db")
+    connection = disk.drive(virtual_host(Sequencer(Canonical()), number=0)).connect(PATH)
+    asked = "SELECT timediff('now', '2029-12-31 12:00:00'), timediff('2029-12-31 12:00:00', 'now')"
+    assert list(connection.execute(asked).fetchone()) == [
+        "+0000-00-01 00:00:00.000",
+        "-0000-00-01 00:00:00.000",
+    ]
+
+
 def test_chance_in_sql_is_that_of_the_process() -> None:
     """The same in each run, and another each time that it is asked."""
     first, second = _said(1), _said(1)

@@ -241,9 +241,9 @@ class Search:
         The first is tried with those who begin again and with those who give up, for each hides what the other shows;
         who has crashed once takes the next one alike, and where nobody was inside there is nothing to choose.
         """
-        left = step.seed.left_by(step.site, step.title)
-        if not step.is_crash or step.seed.has_crashed or (left is not None and not left.is_used):
-            return (step.seed.mode,)
+        left = growth.seed.left_by(growth.site, growth.title)
+        if not growth.is_crash or growth.seed.has_crashed or (left is not None and not left.is_used):
+            return (growth.seed.mode,)
         return self._modes
 
     def _drawn(self) -> Iterator[Failing]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
+from effect_runtime.testing._rounds import Entry, Rounds, Row, folded
 from effect_runtime.testing._site import Site
 from effect_runtime.testing._trace import Step
 from effect_runtime.testing._witness import Sight, Witness
@@ -21,9 +22,6 @@ _AROUND: Final = 12
 
 _CHANGES: Final = 24
 """Steps of a long run that changed something, and are shown wherever they stand; of more, none."""
-
-_ROUND: Final = 200
-"""Steps of the longest round that is looked for in a run that goes on for ever."""
 
 _UNTOLD: Final = frozenset({"begin", "CRASH"})
 """Steps that say nothing to people: whose turn it is, and the death of a process that a deviation has named."""
@@ -46,14 +44,6 @@ _MEANING: Final = {
 """What alternatives mean, where their names do not say it."""
 
 
-class Row(NamedTuple):
-    """A step as it is told: its number in the trace, and the site if it is a deviation."""
-
-    number: int
-    step: Step
-    site: Site | None
-
-
 def columns(run: Run, witness: Witness | None = None, *, is_needed: bool = True) -> list[str]:
     """Return the trace of a run in columns. `is_needed`: without any of the deviations the failure is gone."""
     rows = list(_told(run))
@@ -62,25 +52,32 @@ def columns(run: Run, witness: Witness | None = None, *, is_needed: bool = True)
     sights = {} if witness is None else witness.sights
     changes = {} if witness is None else witness.changes
     rows = _as_far_as_it_failed(run, rows)
-    told = {row.number: _text(row, changed(changes.get(row.number, ()))) for row in rows}
-    shown, round_ = _shown(run, rows, set(changes))
-    wide = min(_TEXT, max((len(told[row.number]) for row in shown if row is not None and row.site is None), default=0))
+    entries = folded(rows)
+    told = {
+        entry.number: _text(entry, changed(changes.get(entry.number, ())))
+        for entry in entries
+        if isinstance(entry, Row)
+    }
+    shown = _near(entries, set(changes))
+    plain = (entry for entry in shown if isinstance(entry, Row) and entry.site is None)
+    wide = min(_TEXT, max((len(told[row.number]) for row in plain), default=0))
     lines, skipped = [], 0
-    for row in shown:
-        if row is None:
+    for entry in shown:
+        if entry is None:
             skipped += 1
             continue
         if skipped:
             lines.append(f"  ... {skipped} step{'s' if skipped > 1 else ''}")
             skipped = 0
-        sight = sights.get(row.number)
-        if row.site is None:
-            lines.append(_line(row.step, place, what, told[row.number], wide, sight))
+        if isinstance(entry, Rounds):
+            lines.append(str(entry))
+            continue
+        sight = sights.get(entry.number)
+        if entry.site is None:
+            lines.append(_line(entry.step, place, what, told[entry.number], wide, sight))
         else:
-            lines.append(_deviation(run, row, row.site, place, sight, is_needed=is_needed))
-        lines.extend(f"      {words}" for words in _evidence(run, row.step))
-    if round_:
-        lines.append(f"  ... {len(rows) - len(shown)} steps: the last {round_} of these come again and again")
+            lines.append(_deviation(run, entry, entry.site, place, sight, is_needed=is_needed))
+        lines.extend(f"      {words}" for words in _evidence(run, entry.step))
     return lines
 
 
@@ -113,34 +110,18 @@ def _told(run: Run) -> Iterator[Row]:
             yield Row(number, step, site)
 
 
-def _shown(run: Run, rows: Sequence[Row], changes: set[int]) -> tuple[list[Row | None], int]:
-    """Return the rows to show, None in the place of each that is left out, and the length of a round that repeats."""
-    round_ = _round(rows) if run.ending == "restless" else 0
-    if round_:
-        rows = rows[: _first_rounds(rows, round_)]
-    marks = [number for number, row in enumerate(rows) if row.site is not None or row.step.process == "--"]
-    near = {each for mark in (*marks, len(rows) - 1) for each in range(mark - _AROUND, mark + _AROUND + 1)}
-    telling = [number for number, row in enumerate(rows) if row.number in changes]
+def _near(entries: Sequence[Entry], changes: set[int]) -> list[Entry | None]:
+    """Return what is shown, None in the place of each that is left out: what lies far from all that matters."""
+    marks = [at for at, entry in enumerate(entries) if _is_mark(entry)]
+    near = {each for mark in (*marks, len(entries) - 1) for each in range(mark - _AROUND, mark + _AROUND + 1)}
+    telling = [at for at, entry in enumerate(entries) if isinstance(entry, Row) and entry.number in changes]
     if len(telling) <= _CHANGES:
         near.update(telling)
-    return [row if number in near else None for number, row in enumerate(rows)], round_
+    return [entry if at in near else None for at, entry in enumerate(entries)]
 
 
-def _round(rows: Sequence[Row]) -> int:
-    """Return how many steps at the end are the same as those before them, and as those before these; 0 for none."""
-    told = [row.step[1:] for row in rows[-3 * _ROUND :]]
-    for size in range(1, len(told) // 3 + 1):
-        if told[-size:] == told[-2 * size : -size] == told[-3 * size : -2 * size]:
-            return size
-    return 0
-
-
-def _first_rounds(rows: Sequence[Row], size: int) -> int:
-    """Return where the first whole round ends of those with which a run goes on for ever."""
-    first = len(rows) - size
-    while first > 0 and rows[first - 1].step[1:] == rows[first - 1 + size].step[1:]:
-        first -= 1
-    return first + size
+def _is_mark(entry: Entry) -> bool:
+    return isinstance(entry, Row) and (entry.site is not None or entry.step.process == "--")
 
 
 def _text(row: Row, changes: str) -> str:

@@ -173,7 +173,8 @@ class Search:
     def reported(self, failing: Failing) -> Exception:
         """Make a failing run small, and return the error that tells of it."""
         found = self.coverage.covered
-        covered = f"found by plan {self.tried:,}, {found.distinct:,} distinct outcomes; passed before: {found.within}"
+        passed = found.within if self.tried > 1 else "nothing, for it is the boring run"
+        covered = f"found by plan {self.tried:,}, {found.distinct:,} distinct outcomes; passed before: {passed}"
         return counterexample(self.minimal(failing), covered=covered)
 
     def minimal(self, failing: Failing) -> Failing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any, final
+from typing import Any, Final, final
 
 from attrs import define, field
 
@@ -20,6 +20,11 @@ from effect_runtime.testing._report import lines_of
 from effect_runtime.testing._simulation import Simulation
 from effect_runtime.testing._site import Canonical, Chooser
 from effect_runtime.testing._world import Run
+
+_MENDED: Final = "passes; the program has changed since this was found"
+_UNCHANGED: Final = (
+    "passes, although undisturbed the program does what it did when this was found: look at the claims and the faults"
+)
 
 
 @final
@@ -94,7 +99,7 @@ class Explorer:
         except Counterexample:
             replays.repeated[self._test] = "fails as it did"
             raise
-        replays.repeated[self._test] = "passes now"
+        replays.repeated[self._test] = _MENDED if run.has_changed else _UNCHANGED
         return self._told(run)
 
     def _told(self, run: Run) -> Run:

@@ -95,10 +95,11 @@ def _meanwhile(seen: Seen, number: int, site: Site, how: str) -> str | None:
         if step[1:3] == site[:2] and step.what not in _NO_DEED and other not in run.trace.deviations:
             break
         if step.what not in _NO_DEED and step.process != "--" and step[1:3] != site[:2]:
-            others.append(f"{step.fiber}'s {_deed(seen, other)}")
+            others.append(f"{_who(run, step.process, step.fiber)}'s {_deed(seen, other)}")
     if not others:
         return None
-    return f"while {site.fiber} was {how} {site.operation}{_at(seen, number)} came {', '.join(_last(others))}"
+    whose = f"{_who(run, site.process, site.fiber)} was {how} {site.operation}{_at(seen, number)}"
+    return f"while {whose} came {', '.join(_last(others))}"
 
 
 def _went_on(seen: Seen, number: int, site: Site, title: str) -> str:
@@ -111,6 +112,12 @@ def _went_on(seen: Seen, number: int, site: Site, title: str) -> str:
     ]
     came = f"came {', '.join(list(dict.fromkeys(mine))[:_MOST])}" if mine else f"{site.fiber} did nothing more"
     return f"after {title} at {site.operation}{_at(seen, number)} {came}"
+
+
+def _who(run: Run, process: str, fiber: str) -> str:
+    """Name a fiber; with its process where another process has one of the same name."""
+    is_unique = all(step.process == process for step in run.trace.steps if step.fiber == fiber)
+    return fiber if is_unique else f"{process}/{fiber}"
 
 
 def _last(deeds: Sequence[str]) -> list[str]:

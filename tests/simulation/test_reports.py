@@ -146,7 +146,7 @@ def test_a_livelock_shows_one_round_and_where_everybody_stands() -> None:
     """What comes again and again is shown once, and counted."""
     trace = _report(17).trace
     assert len(trace) < 25
-    assert re.fullmatch(r"  \.\.\. \d+ steps: the last 4 of these come again and again", trace[-3])
+    assert re.fullmatch(r"  \.\.\. \d+ steps: the last 4 of these come again and again, until t=0\.000", trace[-3])
     assert re.fullmatch(r"  desk/bob goes on for ever after take, at bug_17_livelock\.py:\d+", trace[-1])
 
 

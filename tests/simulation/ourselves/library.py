@@ -42,9 +42,15 @@ DUNE: Final = AddBook("Dune", Isbn("9780441172719"), AuthorId("herbert"))
 EVERYTHING: Final = Faults(
     crashes=True,
     cancels=True,
+    storms=True,
     commits=True,
+    verdicts=True,
+    conflicts=True,
     messages=True,
     slow=(timedelta(seconds=1), timedelta(minutes=1)),
+    answers=(timedelta(minutes=1),),
+    pauses=(timedelta(minutes=1),),
+    clocks=(timedelta(minutes=1), -timedelta(minutes=1)),
 )
 
 

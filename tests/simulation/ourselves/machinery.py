@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final, Never, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from effect_runtime import (
     A,
@@ -34,7 +34,17 @@ from tests.simulation.corpus.office import TABLES, Listener, NoAnswer, Outside, 
 
 SOON: Final = timedelta(seconds=30)
 UNEASY: Final = Faults(
-    crashes=True, cancels=True, commits=True, messages=True, slow=(timedelta(seconds=1), timedelta(minutes=1))
+    crashes=True,
+    storms=True,
+    cancels=True,
+    commits=True,
+    verdicts=True,
+    conflicts=True,
+    messages=True,
+    slow=(timedelta(seconds=1), timedelta(minutes=1)),
+    answers=(timedelta(minutes=1),),
+    pauses=(timedelta(minutes=1),),
+    clocks=(timedelta(minutes=1), -timedelta(minutes=1)),
 )
 
 
@@ -213,10 +223,10 @@ def parking(**options: Any) -> Simulation:
 
     options.setdefault(
         "faults",
-        Faults(
-            crashes=True,
-            commits=True,
-            messages=True,
+        evolve(
+            UNEASY,
+            power=True,
+            poison=True,
             fails=(Fails(Listener.ask, NoAnswer()), Fails(Listener.ask, NoAnswer(), applied=True)),
         ),
     )

@@ -11,12 +11,13 @@ from tests.simulation.ourselves.machinery import counting
 from tests.simulation.ourselves.worlds import WORLDS
 
 CRASHES = Faults(crashes=True)
+KILLS = ("crash before", "crash after")
 
 
 def crashed(simulation: Simulation, *, every: int = 1) -> list[Run]:
     """Run once for every crash, or for one of so many, that the boring run offers."""
     asked = simulation.run(Canonical()).asked
-    plans = [{site: index} for site, titles in asked for index, title in enumerate(titles) if title.startswith("crash")]
+    plans = [{site: index} for site, titles in asked for index, title in enumerate(titles) if title in KILLS]
     with simulation.shut_in():
         return [simulation.run(Planned(plan)) for plan in plans[::every]]
 

@@ -104,7 +104,7 @@ class Disk:
 
     def lend(self) -> Copy:
         """Lend a copy of what is committed."""
-        copy = self._spare.pop() if self._spare else Copy(_connection(self.sql, readonly=True))
+        copy = self._spare.pop() if self._spare else Copy(self.sql)
         if copy.version != self.version:
             copy.connection.deserialize(self.image())
             copy.version = self.version
@@ -172,8 +172,14 @@ class Disk:
 class Copy:
     """A copy of the committed database, and which version of it that is."""
 
-    connection: sqlite3.Connection
+    sql: Sql
+    # Made by the copy itself: what is older is finalized first, and has to close it.
+    connection: sqlite3.Connection = field(init=False)
     version: int = -1
+
+    def __attrs_post_init__(self) -> None:
+        """Open the connection."""
+        self.connection = _connection(self.sql, readonly=True)
 
     def __del__(self) -> None:
         self.connection.close()

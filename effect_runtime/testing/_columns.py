@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Final
 
 from effect_runtime.testing._rounds import Entry, Rounds, Row, folded
-from effect_runtime.testing._site import Site
 from effect_runtime.testing._trace import Step
 from effect_runtime.testing._witness import Sight, Witness
 from effect_runtime.testing._words import asked_and_answered, changed, line_of
@@ -61,6 +60,7 @@ def columns(run: Run, witness: Witness | None = None, *, is_needed: bool = True)
     shown = _near(entries, set(changes))
     plain = (entry for entry in shown if isinstance(entry, Row) and entry.site is None)
     wide = min(_TEXT, max((len(told[row.number]) for row in plain), default=0))
+    clock = max((len(_moment(entry.step)) for entry in shown if isinstance(entry, Row)), default=0)
     lines, skipped = [], 0
     for entry in shown:
         if entry is None:
@@ -74,9 +74,9 @@ def columns(run: Run, witness: Witness | None = None, *, is_needed: bool = True)
             continue
         sight = sights.get(entry.number)
         if entry.site is None:
-            lines.append(_line(entry.step, place, what, told[entry.number], wide, sight))
+            lines.append(_line(entry.step, clock, place, what, told[entry.number], wide, sight))
         else:
-            lines.append(_deviation(run, entry, entry.site, place, sight, is_needed=is_needed))
+            lines.append(_deviation(run, entry, clock, place, sight, is_needed=is_needed))
         lines.extend(f"      {words}" for words in _evidence(run, entry.step))
     return lines
 
@@ -129,12 +129,16 @@ def _text(row: Row, changes: str) -> str:
     return changes or asked_and_answered(row.step.values)
 
 
-def _line(step: Step, place: int, what: int, text: str, wide: int, sight: Sight | None) -> str:
+def _moment(step: Step) -> str:
+    return f"t={step.at:.3f}"
+
+
+def _line(step: Step, clock: int, place: int, what: int, text: str, wide: int, sight: Sight | None) -> str:
     line = "" if sight is None or sight.line is None else line_of(sight.line)
-    return f"  t={step.at:.3f} {place_of(step):{place}}  {step.what:{what}}  {text:{wide}}  {line}".rstrip()
+    return f"  {_moment(step):{clock}} {place_of(step):{place}}  {step.what:{what}}  {text:{wide}}  {line}".rstrip()
 
 
-def _deviation(run: Run, row: Row, site: Site, place: int, sight: Sight | None, *, is_needed: bool) -> str:
+def _deviation(run: Run, row: Row, clock: int, place: int, sight: Sight | None, *, is_needed: bool) -> str:
     title = row.step.what
     if title.startswith("crash"):
         title = title.replace("crash", "CRASH", 1).replace(" at ", " ", 1)
@@ -143,7 +147,7 @@ def _deviation(run: Run, row: Row, site: Site, place: int, sight: Sight | None, 
     meaning = "" if meaning is None else f": {meaning}"
     gone = "the run passes" if len(run.plan) == 1 else "this failure is gone"
     arrow = f"    <- remove this and {gone}" if is_needed else ""
-    return f"> t={row.step.at:.3f} {place_of(row.step):{place}}  {title}{line}{meaning}{arrow}"
+    return f"> {_moment(row.step):{clock}} {place_of(row.step):{place}}  {title}{line}{meaning}{arrow}"
 
 
 def _evidence(run: Run, step: Step) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _meanwhile(seen: Seen, number: int, site: Site, how: str) -> str | None:
     run, _ = seen
     others: list[str] = []
     for other, step in enumerate(run.trace.steps[number + 1 :], number + 1):
-        if step[1:3] == site[:2] and step.what not in _NO_DEED and other not in run.trace.deviations:
+        if step[1:3] == site[:2] and step.what not in _NO_DEED:
             break
         if step.what not in _NO_DEED and step.process != "--" and step[1:3] != site[:2]:
             others.append(f"{_who(run, step.process, step.fiber)}'s {_deed(seen, other)}")

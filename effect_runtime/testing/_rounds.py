@@ -6,6 +6,7 @@ Knows steps and nothing of what they mean. Times do not count: who waits a secon
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from effect_runtime.testing._site import Site
@@ -50,7 +51,7 @@ Entry: TypeAlias = Row | Rounds
 def folded(rows: Sequence[Row]) -> list[Entry]:
     """Return the rows, each round that repeats once, and after it how often it came."""
     # A deviation is like no other step, whatever it says.
-    keys = [row.step[1:] if row.site is None else row.number for row in rows]
+    keys = [_key(row.step) if row.site is None else row.number for row in rows]
     entries: list[Entry] = []
     at = 0
     while at < len(rows):
@@ -60,6 +61,12 @@ def folded(rows: Sequence[Row]) -> list[Entry]:
             entries.append(Rounds(size, times - 1, rows[at + size * times - 1].step.at))
         at += size * times
     return entries
+
+
+def _key(step: Step) -> object:
+    """Return what makes two steps the same: not the moments that somebody read off a clock."""
+    values = tuple(type(value) if isinstance(value, datetime) else value for value in step.values)
+    return step.process, step.fiber, step.what, values
 
 
 def _round(keys: Sequence[object], at: int) -> tuple[int, int]:

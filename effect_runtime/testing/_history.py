@@ -10,8 +10,9 @@ from typing import Any, final
 
 from attrs import define, field
 
-from effect_runtime.dispatch import OutsideUnit
+from effect_runtime.dispatch import CommitUnknown, OutsideUnit
 from effect_runtime.effect import Call, Exit, Failed, Operation, Raised, Succeeded
+from effect_runtime.errors import CommandNotDone
 from effect_runtime.interpreter import Perform
 from effect_runtime.testing._sequencer import FIBER
 
@@ -71,6 +72,10 @@ class History:
                 answer = await perform(operation, runtime)
             except Raised as raised:
                 self._end(spoken, Failed(raised.error))
+                raise
+            except CommandNotDone as error:
+                if not isinstance(error.reason, CommitUnknown):  # it may take effect yet, or be asked for again
+                    self._end(spoken, None)
                 raise
             except Exception:
                 self._end(spoken, None)  # a defect, or a command that may or may not be done

@@ -10,8 +10,9 @@ from attrs import define, field, frozen
 
 from effect_runtime import App, Context, Do, Failed, Refused, Succeeded, Transaction, do, guard, operation
 from effect_runtime.dispatch import CommitUnknown
+from effect_runtime.effect import Exit
 from effect_runtime.outbox.memory import MemoryStore
-from effect_runtime.testing import Canonical, Client, Fails, Faults, Planned, Run, Simulation, View
+from effect_runtime.testing import Canonical, Client, Fails, Faults, Linearizable, Planned, Run, Simulation, View
 from effect_runtime.testing._host import NOON
 from tests.simulation.corpus.office import Doing, Listener, Looking, Program, app_of, office, recorded
 from tests.simulation.faulty import MINUTE, SECOND, of, shown
@@ -100,6 +101,23 @@ def test_a_client_without_a_verdict_asks_again_under_its_id_or_is_told_so(title:
     assert (asks_again.failure, [type(exit) for exit in asks_again.exits["ann"]]) == (None, [Succeeded, Succeeded])
     gives_up = of(counting(faults=faults, on_crash="abandon"), title)
     assert (gives_up.failure, gives_up.exits["ann"][0]) == (None, Failed(CommitUnknown("ann-0")))
+
+
+@frozen
+class Counter:
+    """A pure model of the counting world."""
+
+    value: int = 0
+
+    def apply(self, message: Any) -> tuple[Counter, Exit[Any, Any]]:
+        """Count one more."""
+        return Counter(self.value + 1), Succeeded(self.value + 1)
+
+
+def test_a_message_that_is_asked_again_without_a_verdict_is_one_message() -> None:
+    """Whoever saw it done before the second answer saw no miracle."""
+    simulation = counting(faults=Faults(verdicts=True), linearizable=Linearizable(Counter()))
+    assert shown(simulation) == set()
 
 
 @frozen

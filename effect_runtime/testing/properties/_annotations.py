@@ -38,10 +38,8 @@ def filled(kind: Any, given: Mapping[Any, Any]) -> Any:
     """Return an annotation with what is known of its type parameters."""
     if isinstance(kind, TypeVar):
         return given.get(kind, kind)
-    parameters = getattr(kind, "__parameters__", ())
-    if not parameters or (isinstance(kind, type) and not get_args(kind)):
-        return kind
-    return kind[tuple(given.get(each, each) for each in parameters)]
+    parameters = getattr(kind, "__parameters__", ()) if get_args(kind) else ()
+    return kind[tuple(given.get(each, each) for each in parameters)] if parameters else kind
 
 
 def _given(kind: Any) -> dict[Any, Any]:

@@ -12,10 +12,11 @@ from itertools import combinations, islice
 from attrs import evolve, frozen
 
 from effect_runtime.testing._allowance import Allowance
+from effect_runtime.testing._growing import Seed
 from effect_runtime.testing._process import OnCrash
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Alternative, Canonical, Plan, Planned, Site
+from effect_runtime.testing._site import Canonical, Plan, Planned
 from effect_runtime.testing._world import Run
 
 _SELECTIONS = 64
@@ -130,20 +131,14 @@ def _singles(found: Run, boring: Run) -> Iterator[Plan]:
     """
     offered = {site: range(1, len(titles)) for site, titles in boring.asked}
     likely = [(site, index) for site, index in found.plan.items() if index in offered.get(site, ())]
-    titles = dict(boring.asked)
+    titles, seed = dict(boring.asked), Seed(boring.plan, boring.asked, boring.remains, "retry", False)
     met: set[Hashable] = set()
     others = [(site, index) for site, indices in offered.items() for index in indices]
     for site, index in dict.fromkeys((*likely, *others)):
-        left = left_by(boring, site, titles[site][index])
+        left = seed.left_by(site, titles[site][index])
         if left is None or (site.process, left) not in met:
             met.add((site.process, left))
             yield {site: index}
-
-
-def left_by(run: Run, site: Site, title: Alternative) -> Hashable:
-    """Return what a crash at a site of a run would leave behind; None for what is no crash, or where nobody knows."""
-    before, after = run.remains.get(site, (None, None))
-    return {"crash before": before, "crash after": after}.get(title)
 
 
 def _whittled(whole: Simulation, found: Failing, allowance: Allowance, *, least: int) -> Failing:

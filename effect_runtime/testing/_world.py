@@ -46,8 +46,8 @@ _ALONE: Final = Pace(alone=True, idle_poll=_IDLE)
 
 _SHARED: Final = Pace(idle_poll=_IDLE)
 
-_UNSURE: Final = Pace(idle_poll=timedelta(seconds=30))
-"""Where a commit may go unheard, or a clock be set: somebody has to look, but not often."""
+_LOOKS: Final = 10
+"""How often within a horizon processes look at least for what they were not told of."""
 
 _GIVEN: Final = 1 << 15
 """The number of the first process that does what is given. Numbers have two bytes in an id."""
@@ -410,7 +410,11 @@ def _pace(setting: Setting) -> Pace:
     """Say how often processes look for what they were not told of."""
     if _is_shared(setting):
         return _SHARED
-    return _UNSURE if setting.faults.verdicts or setting.faults.clocks else _ALONE
+    if not setting.faults.verdicts and not setting.faults.clocks:
+        return _ALONE
+    # A commit may go unheard, or a clock be set: somebody has to look, but each look is in every run.
+    every = setting.horizon / _LOOKS
+    return Pace(idle_poll=every, nap=every)
 
 
 def _is_shared(setting: Setting) -> bool:

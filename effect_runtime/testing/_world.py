@@ -202,16 +202,20 @@ class World:
         return [cause if isinstance(cause, str) else cause[0] for cause in causes]
 
     def run(self) -> Run:
-        """Boot, let the clients come and go, heal, and run until nothing is left to do."""
+        """Boot, let the clients come and go and what they have begun come to rest; heal, and come to rest again."""
         sequencer = self.sequencer
         for process in self.processes:
             process.boot()
         ending = self._awaited()
         if ending == "done":
-            self._heal()
             sequencer.unfinished += 1  # nobody is awaited any more: what is left is to become quiet
-            if sequencer.drive(sequencer.now + self._setting.horizon.total_seconds()) == "restless":
-                ending = "restless"
+            # Disturbed first: a due command, a later try or a redelivery may fail as well as what clients ask for.
+            rest = self._rested()
+            if rest == "quiet":
+                self._heal()
+                rest = self._rested()
+            if rest == "restless":
+                ending = rest
         self.watch()
         self._look("at_end", self._setting.at_end)
         self._look("eventually", self._setting.eventually)
@@ -235,6 +239,10 @@ class World:
             unexplained=unexplained,
             remains=sequencer.remains,
         )
+
+    def _rested(self) -> Ending:
+        """Drive until nothing has come for as long as the horizon is."""
+        return self.sequencer.drive(self.sequencer.now + self._setting.horizon.total_seconds())
 
     def _awaited(self) -> Ending:
         """Drive until the clients are done, or nothing has become of them for as long as the horizon is."""

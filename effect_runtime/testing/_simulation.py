@@ -274,6 +274,9 @@ def _once(
     finally:
         with suppress(LeftSimulation), refusing() if setting.strict else nullcontext():
             world.dispose()
+        for each in durable.values():
+            if isinstance(each, Disk):
+                each.sql.host = None  # SQLite holds its functions where no collector sees them, and they this run
 
 
 def _durable(bindings: Sequence[Binding]) -> dict[int, Durable]:

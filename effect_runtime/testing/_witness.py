@@ -32,7 +32,7 @@ _EDGE: Final = 2
 _NEAR: Final = 3
 """Frames next to those: an operation among them is what the step is about."""
 
-_MOST: Final = 5_000
+_MOST: Final = 1_000
 """Steps that are looked behind: who goes in circles does so long before."""
 
 _OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))

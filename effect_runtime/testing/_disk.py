@@ -6,6 +6,7 @@ connection, and an image of what is committed, taken when a transaction begins: 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,11 @@ _SETTINGS: Final = {
 
 Of the first three a store depends. In a run a crash undoes exactly what was not committed, so they are true.
 """
+
+_FUNCTION: Final = re.compile(r"json|pragma_|dbstat|dbpage|sqlite_stmt|bytecode|tables_used|tokenize", re.IGNORECASE)
+"""What may be a table that is a function: a connection that knows one must never get another database."""
+
+_REMEMBERED: Final = 4096
 
 _ENDS: Final = frozenset({"COMMIT", "ROLLBACK"})
 
@@ -51,6 +57,8 @@ class Disk:
         self._image: bytes | None = None
         self._image_of = -1
         self._spare: list[Copy] = []
+        self._verdicts: dict[str, bool] = {}
+        self._has_functions = False  # in a view
 
     def image(self) -> bytes:
         """Return what is committed, as bytes. Call it while nobody writes, or for the version that was kept."""
@@ -75,6 +83,7 @@ class Disk:
             live.close()
             self.live = _connection(self.sql)
             self.live.deserialize(template.image)
+            self._look_at_views()
         self.writer, self.last, self.broken = None, None, None
         # A new number each time: a copy of an earlier run must not pass for one of this.
         self.version += 1
@@ -86,7 +95,7 @@ class Disk:
             return [tuple(row) for row in self.live.execute(statement)]
         copy = self.lend()
         try:
-            return [tuple(row) for row in copy.connection.execute(statement)]
+            return [tuple(row) for row in copy.execute(statement)]
         finally:
             self.give_back(copy)
 
@@ -104,8 +113,11 @@ class Disk:
 
     def lend(self) -> Copy:
         """Lend a copy of what is committed."""
-        copy = self._spare.pop() if self._spare else Copy(self.sql)
+        copy = self._spare.pop() if self._spare else Copy(self.sql, self._verdicts)
         if copy.version != self.version:
+            if copy.is_spent:
+                copy.connection.close()
+                copy = Copy(self.sql, self._verdicts, is_spent=self._has_functions)
             copy.connection.deserialize(self.image())
             copy.version = self.version
         return copy
@@ -114,6 +126,7 @@ class Disk:
         """Take a copy back."""
         if copy.connection.in_transaction:  # a savepoint of a read session
             copy.connection.execute("ROLLBACK")
+        copy.is_spent = copy.is_spent or self._has_functions
         self._spare.append(copy)
 
     def __del__(self) -> None:
@@ -143,7 +156,10 @@ class Disk:
             raise _error(("SQLITE_IOERR", 10), self.broken)
         result = self.live.execute("COMMIT")
         self.writer = None
-        self.version += self._counted() != self.written  # a COMMIT of nothing is none: nobody wakes for it
+        counted = self._counted()
+        self.version += counted != self.written  # a COMMIT of nothing is none: nobody wakes for it
+        if counted[1] != self.written[1]:
+            self._look_at_views()
         return result
 
     def end(self, side: Side) -> None:
@@ -162,6 +178,10 @@ class Disk:
         for kind, name in made:
             self.live.execute(f'DROP {kind} IF EXISTS temp."{name}"')
 
+    def _look_at_views(self) -> None:
+        views = self.live.execute("SELECT sql FROM sqlite_schema WHERE type = 'view'").fetchall()
+        self._has_functions = any(_FUNCTION.search(text) for (text,) in views)
+
     def _counted(self) -> tuple[int, int]:
         """Return what tells two states apart: the rows changed so far, and the version of the schema."""
         return self.live.total_changes, schema_version(self.live)
@@ -170,9 +190,11 @@ class Disk:
 @final
 @define(eq=False)
 class Copy:
-    """A copy of the committed database, and which version of it that is."""
+    """A copy of the committed database, and which version of it that is. `is_spent`: it can get no other."""
 
     sql: Sql
+    _verdicts: dict[str, bool]
+    is_spent: bool = False
     # Made by the copy itself: what is older is finalized first, and has to close it.
     connection: sqlite3.Connection = field(init=False)
     version: int = -1
@@ -180,6 +202,17 @@ class Copy:
     def __attrs_post_init__(self) -> None:
         """Open the connection."""
         self.connection = _connection(self.sql, readonly=True)
+
+    def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        verdict = self._verdicts.get(statement)
+        if verdict is None:
+            if len(self._verdicts) >= _REMEMBERED:  # statements with their values written into them are new each time
+                self._verdicts.clear()
+            verdict = self._verdicts[statement] = _FUNCTION.search(statement) is not None
+        # SQLite keeps a table that is a function, and what it keeps belongs to the database that was there.
+        self.is_spent = self.is_spent or verdict
+        return self.connection.execute(statement, parameters)
 
     def __del__(self) -> None:
         self.connection.close()
@@ -297,7 +330,7 @@ class Side:
         seen, disk = self._copy, self._disk
         copy = self._copy = seen or disk.lend()
         try:
-            return copy.connection.execute(statement, parameters)
+            return copy.execute(statement, parameters)
         except sqlite3.Error as error:
             if seen is None:  # what was refused has fixed nothing
                 self._let_go()
@@ -320,7 +353,7 @@ class Side:
             raise _error(("SQLITE_ERROR", 1), f"cannot {statement.lower()} - no transaction is active")
         copy = disk.lend()
         try:
-            rows = copy.connection.execute(statement, parameters).fetchall()
+            rows = copy.execute(statement, parameters).fetchall()
             if copy.connection.in_transaction:
                 raise sqlite3.NotSupportedError("on a simulated disk a transaction begins with BEGIN")
             return _Rows(rows)

@@ -228,6 +228,35 @@ def test_what_a_store_holds_is_told_in_the_users_tables(drive: Drive) -> None:
     assert disk.content() == {"t": [("a", 1)], "words": [("one",)], "events": [], "dead letters": []}
 
 
+ASKED_OF_FUNCTIONS = (
+    "SELECT value FROM t, json_each('[' || v || ']')",
+    "SELECT count(*) FROM pragma_table_info('t')",
+    "SELECT count(*) FROM listed",
+    "SELECT count(*) FROM words WHERE words MATCH 'one'",
+)
+
+
+@pytest.mark.parametrize("asked", ASKED_OF_FUNCTIONS)
+def test_a_table_that_is_a_function_may_be_asked_in_every_version(asked: str, disk: Disk, drive: Drive) -> None:
+    """Also by a read session beside a writer, who commits again and again."""
+    writer, reader = drive.connect(PATH), drive.connect(PATH)
+    found = []
+    for number in range(200):
+        writer.execute("BEGIN IMMEDIATE")
+        if not number:
+            writer.execute("CREATE VIEW listed AS SELECT value FROM t, json_each('[1, 2]')")
+            writer.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+        writer.execute("UPDATE t SET v = ?", (number,))
+        writer.execute("COMMIT")
+        writer.execute("BEGIN IMMEDIATE")
+        reader.execute("BEGIN")
+        found.append(reader.execute(asked).fetchone()[0])
+        reader.execute("ROLLBACK")
+        assert disk.query(asked)[0][0] == found[-1]
+        writer.execute("ROLLBACK")
+    assert found == (list(range(200)) if "json" in asked else [found[0]] * 200)
+
+
 def test_a_new_connection_has_inserted_nothing(disk: Disk, drive: Drive) -> None:
     """Whatever another, or an earlier run, has inserted last."""
     first, second = drive.connect(PATH), drive.connect(PATH)

@@ -242,10 +242,9 @@ class Search:
         The first is tried with those who begin again and with those who give up, for each hides what the other shows;
         who has crashed once takes the next one alike, and where nobody was inside there is nothing to choose.
         """
-        left = growth.seed.left_by(growth.site, growth.title)
-        if not growth.is_crash or growth.seed.has_crashed or (left is not None and not left.is_used):
-            return (growth.seed.mode,)
-        return self._modes
+        if growth.is_crash and growth.may_meet_clients and not growth.seed.has_crashed:
+            return self._modes
+        return (growth.seed.mode,)
 
     def _drawn(self) -> Iterator[Failing]:
         """Draw plans until the allowance is spent: one half sparse, one half by priorities of fibers."""

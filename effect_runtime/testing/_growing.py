@@ -44,7 +44,9 @@ class Seed:
     def left_by(self, site: Site, title: Alternative) -> Rest | None:
         """Return what a crash at a site would leave; None for what is no crash, or nobody knows."""
         before, after = self.remains.get(site, (None, None))
-        return {"crash before": before, "crash after": after}.get(title)
+        if title == "crash after":
+            return after
+        return before if title.startswith("crash") and title.endswith(" before") else None
 
 
 @final
@@ -64,6 +66,12 @@ class Growth:
         return self.title.startswith("crash")
 
     @property
+    def may_meet_clients(self) -> bool:
+        """Tell whether a program of a client may die of it, as far as is known."""
+        left = self.seed.left_by(self.site, self.title)
+        return left is None or left.is_used or "all processes" in self.title
+
+    @property
     def kinds(self) -> tuple[Alternative, ...]:
         """Return what goes wrong, in its order."""
         return (*self.seed.kinds, self.title)
@@ -78,7 +86,8 @@ class Growth:
         left = self.seed.left_by(self.site, self.title)
         if left is None:
             return False
-        first = met.setdefault((id(self.seed), self.site.process, left), self)
+        death, _, _ = self.title.rpartition(" ")
+        first = met.setdefault((id(self.seed), self.site.process, death, left), self)
         if first is not self:
             first.alike.append((self.site, self.title))
         return first is not self

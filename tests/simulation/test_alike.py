@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from random import Random
+from typing import Final
 
 import pytest
 
-from effect_runtime.testing import Alternative, Canonical, Faults, Planned, Run, Simulation, Site
+from effect_runtime.testing import Canonical, Faults, Planned, Run, Simulation
+from effect_runtime.testing._growing import Seed, larger
 from tests.simulation.corpus import bugs
 from tests.simulation.ourselves.library import last_copy
 from tests.simulation.ourselves.machinery import counting, parking
@@ -20,28 +22,12 @@ ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WORLDS: Final[dict[str, Callable[[], Simulation]]] = {
     "the library": lambda: last_copy(faults=CRASHES),
     "idempotent commands": lambda: counting(faults=CRASHES),
-    "parked events": lambda: parking(faults=CRASHES),
+    "parked events, all processes at once": lambda: parking(faults=Faults(crashes=True, power=True)),
     **{
         f"bug {case.number}": lambda case=case: simulation_of(case, faults=every_fault(case))  # type: ignore[misc]  # a lambda's default
         for case in bugs()
     },
 }
-
-
-def classes(run: Run) -> dict[Any, list[tuple[Site, int]]]:
-    """Return the crashes that a run offers, those together that leave the same behind."""
-    found: dict[Any, list[tuple[Site, int]]] = {}
-    for site, titles in run.asked:
-        for index, title in enumerate(titles):
-            left = left_by(run, site, title)
-            if left is not None:
-                found.setdefault((site.process, left), []).append((site, index))
-    return found
-
-
-def left_by(run: Run, site: Site, title: Alternative) -> Any:
-    """Return what a crash leaves behind."""
-    return dict(zip(("crash before", "crash after"), run.remains.get(site, ()), strict=False)).get(title)
 
 
 def after_the_crash(run: Run) -> Sequence[str]:
@@ -53,20 +39,20 @@ def after_the_crash(run: Run) -> Sequence[str]:
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_crashes_that_leave_the_same_behind_come_to_the_same(world: str) -> None:
-    """Of every class the first, one from the middle and the last: one verdict, one answer, one story from then on."""
+    """Who stands for others, and two of those: one verdict, one answer, one story from then on."""
     simulation = WORLDS[world]()
     boring = simulation.run(Canonical())
     if boring.failure is not None:
         return  # it shows without any crash
-    shared = 0
-    for crashes in classes(boring).values():
-        chosen = dict.fromkeys((crashes[0], crashes[len(crashes) // 2], crashes[-1]))
-        shared += len(chosen) > 1
+    root = Seed({}, boring.asked, boring.remains, "retry", False)
+    shared = [growth for growth in larger([root], Random(0)) if growth.alike]
+    for growth in shared:
+        titles = dict(boring.asked)
+        chosen = dict.fromkeys((growth.alike[0], growth.alike[-1]))
+        plans = [growth.plan, *({site: titles[site].index(title)} for site, title in chosen)]
         for mode in ("retry", "abandon"):
-            runs = [
-                simulation.among(simulation.clients, on_crash=mode).run(Planned({site: index}))
-                for site, index in chosen
-            ]
+            world_of_mode = simulation.among(simulation.clients, on_crash=mode)
+            runs = [world_of_mode.run(Planned(plan)) for plan in plans]
             told = {(run.failure, ID.sub("<id>", repr(run.exits)), *after_the_crash(run)) for run in runs}
-            assert len(told) == 1, [*chosen]
+            assert len(told) == 1, plans
     assert not simulation.crashes or shared

@@ -223,7 +223,8 @@ def test_what_is_done_outside_twice_is_told() -> None:
     with pytest.raises(HalfDone) as caught:
         assert_crash_safe(app, sell(Sell(ORDER)), parties=[careless])
     assert caught.value.event == "crash after at Terminal.charge #1 of till, asked again"
-    assert "+Terminal.charges: ['o1', 'o1']" in caught.value.difference
+    assert caught.value.problem == "what is outside is not as it must be"
+    assert "+outside, Terminal.charges: ['o1', 'o1']" in caught.value.difference
 
     careful = Terminal(keyed=True)
     app, sell = till(careful)

@@ -31,6 +31,7 @@ from effect_runtime.testing.properties._messages import Overrides, asked
 from effect_runtime.transports import InProcess
 
 _CLIENT: Final = "client"
+_OUTSIDE: Final = "outside, "
 
 Given: TypeAlias = Sequence[Eff[Any, Any, Any] | Client]
 """What is done before, undisturbed: by nobody in particular, or by a `Client` who is somebody."""
@@ -147,10 +148,8 @@ class _Swept:
 
     def state(self) -> list[str]:
         """Return what the stores and the parties hold now, a line for each row, without what may differ."""
-        told = (
-            f"{type(party).__name__}.{name}: {_shown(each)}" for party in self._parties for name, each in held(party)
-        )
-        return [*self.stored(), *told]
+        told = ((type(party).__name__, name, each) for party in self._parties for name, each in held(party))
+        return [*self.stored(), *(f"{_OUTSIDE}{whose}.{name}: {_shown(each)}" for whose, name, each in told)]
 
     def stored(self) -> list[str]:
         """Return what the stores hold now."""
@@ -214,7 +213,9 @@ def _shown(value: Any) -> str:
 def _compare(command: Eff[Any, Any, Any], event: str, state: list[str], expected: list[str]) -> None:
     if state != expected:
         difference = list(unified_diff(expected, state, "expected", "found", lineterm="", n=0))
-        raise HalfDone(asked(command), event=event, problem="the stores are not as they must be", difference=difference)
+        is_stored = any(not line[1:].startswith((_OUTSIDE, "@")) for line in difference[2:])
+        problem = "the stores are not as they must be" if is_stored else "what is outside is not as it must be"
+        raise HalfDone(asked(command), event=event, problem=problem, difference=difference)
 
 
 def _unhandled(command: Eff[Any, Any, Any], exit: Any) -> str | None:

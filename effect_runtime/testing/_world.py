@@ -169,7 +169,7 @@ class World:
         self._heirs: Heirs = {} if upgrade is None else heirs_of(setting.app, upgrade)
         self._ways = {binding.name: durable[id(binding.store)] for binding in setting.bindings}
         self._pace = _pace(setting)
-        if setting.faults.crashes:
+        if setting.faults.deaths:
             self.sequencer.outlives = self._outlives
         self._join()
         self.processes = [

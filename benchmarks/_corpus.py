@@ -38,7 +38,7 @@ from tests.simulation.running import every_fault, simulation_of
 from tests.simulation.strangers import strangers
 
 _SEEDS: Final = 50
-_STRANGE_SEEDS: Final = 20
+_STRANGE_SEEDS: Final = 10
 _RUNS: Final = 1_000
 _SECONDS: Final = 10.0
 _TWIN_RUNS: Final = 40

@@ -58,8 +58,8 @@ def _functions(bindings: Sequence[Binding]) -> Iterator[FunctionType]:
 
 
 def _plain(function: Callable[..., Any] | None) -> Iterator[FunctionType]:
-    while function is not None and hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
     if isinstance(function, FunctionType):
         yield function
 

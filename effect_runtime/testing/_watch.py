@@ -7,11 +7,11 @@ makes, and not those that a builtin makes by itself, as `map(monotonic, ...)` do
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from random import Random
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -91,4 +91,4 @@ def _is_moment(called: Any) -> bool:
 
 def _belongs(frame: FrameType, seen: Seen) -> bool:
     """Tell whether a method is called on the very object that is refused: a Random with a seed is another."""
-    return not isinstance(seen.whose, random.Random) or frame.f_locals.get("self") is seen.whose
+    return not isinstance(seen.whose, Random) or frame.f_locals.get("self") is seen.whose

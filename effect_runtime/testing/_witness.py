@@ -6,18 +6,16 @@ the stack of whoever tells a step, and what is committed. Knows how to look, not
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from pathlib import Path
 from types import FrameType, GeneratorType, TracebackType
 from typing import Any, Final, Protocol, TypeAlias, final
 
-import anyio
 from attrs import define, field, fields, frozen, has
 
 from effect_runtime.effect import Call, Operation
+from effect_runtime.testing._places import is_foreign, line_of
 from effect_runtime.testing._trace import Step
 
 Content: TypeAlias = Mapping[str, Sequence[Any]]
@@ -34,9 +32,6 @@ _NEAR: Final = 3
 
 _MOST: Final = 1_000
 """Steps that are looked behind: who goes in circles does so long before."""
-
-_OURS: Final = (str(Path(anyio.__file__).parent), str(Path(__file__).parents[1]))
-_STANDARD: Final = (str(Path(asyncio.__file__).parents[1]), "<")
 
 
 class Lasting(Protocol):
@@ -143,9 +138,7 @@ def place_of(frame: FrameType) -> str | None:
     if frame.f_code.co_varnames[:1] == ("strand",):
         # A run loop: the blocks of its program are on its own stack, not among the frames.
         return _place_in(getattr(frame.f_locals["strand"], "stack", ()))
-    if not _is_users(frame.f_code.co_filename):
-        return None
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return line_of(frame)
 
 
 def _place_in(stack: Sequence[object]) -> str | None:
@@ -154,8 +147,7 @@ def _place_in(stack: Sequence[object]) -> str | None:
         place, block = None, entry
         while isinstance(block, GeneratorType):
             frame = block.gi_frame
-            if frame is not None and _is_users(frame.f_code.co_filename):
-                place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+            place = place if frame is None else line_of(frame) or place
             block = block.gi_yieldfrom
         if place is not None:
             return place
@@ -167,14 +159,10 @@ def line_raised(traceback: TracebackType | None) -> str | None:
     found = None
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if _is_users(code.co_filename):
+        if not is_foreign(code.co_filename):
             found = f"{code.co_filename}:{traceback.tb_lineno} in {code.co_qualname}"
         traceback = traceback.tb_next
     return found
-
-
-def _is_users(file: str) -> bool:
-    return not file.startswith(_OURS) and (not file.startswith(_STANDARD) or "site-packages" in file)
 
 
 def _sight(frame: FrameType | None) -> Sight:

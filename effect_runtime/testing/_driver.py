@@ -7,10 +7,9 @@ where it waits. Knows no application.
 from __future__ import annotations
 
 from asyncio import Task
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import datetime, timedelta
-from types import CoroutineType, GeneratorType
 from typing import Any, Final, TypeVar, final
 
 from effect_runtime.errors import Deadlocked
@@ -18,7 +17,7 @@ from effect_runtime.interpreter import Host
 from effect_runtime.testing._host import NOON, virtual_host
 from effect_runtime.testing._incarnation import Incarnation
 from effect_runtime.testing._ordered import in_asyncio, not_in_trio, ordered_scopes
-from effect_runtime.testing._places import line_of
+from effect_runtime.testing._places import lines_awaited
 from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
 from effect_runtime.testing._site import Canonical
 
@@ -111,26 +110,5 @@ async def _awaited(function: Callable[[], Awaitable[object]]) -> None:
 
 def _told(task: Task[Any]) -> str:
     """Say on which lines of the user's a task waits, the innermost last."""
-    found = [line for frame in _frames(task.get_coro()) for line in _lines(frame)]
     name = "a branch" if task.get_name().startswith("effect_runtime.") else task.get_name()
-    return f"{name}: {' -> '.join(dict.fromkeys(found)) or 'waits for the others'}"
-
-
-def _frames(awaited: Any) -> Iterator[Any]:
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None:
-            yield frame
-            driven = frame.f_locals.get("coroutine")  # of what must not be interrupted: driven by hand, not awaited
-            if isinstance(driven, CoroutineType):
-                yield from _frames(driven)
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-
-
-def _lines(frame: Any) -> Iterator[str]:
-    strand = frame.f_locals.get("strand")  # a run loop: the blocks of its program are not among the awaits
-    blocks = [each for each in getattr(strand, "stack", ()) if isinstance(each, GeneratorType)]
-    for each in (frame, *(inner for block in blocks for inner in _frames(block))):
-        line = line_of(each)
-        if line is not None:
-            yield line
+    return f"{name}: {' -> '.join(lines_awaited(task.get_coro())) or 'waits for the others'}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from types import CoroutineType, FrameType, GeneratorType
+from typing import Any, Final
 
 import anyio
 import attr
@@ -34,3 +35,28 @@ def place_of(frame: FrameType | None) -> str | None:
             return line
         frame = frame.f_back
     return None
+
+
+def lines_awaited(awaited: Any) -> tuple[str, ...]:
+    """Return the lines of the user's on which a suspended coroutine stands, the innermost last, each once."""
+    return tuple(dict.fromkeys(line for frame in _frames(awaited) for line in _lines(frame)))
+
+
+def _frames(awaited: Any) -> Iterator[Any]:
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            yield frame
+            driven = frame.f_locals.get("coroutine")  # of what must not be interrupted: driven by hand, not awaited
+            if isinstance(driven, CoroutineType):
+                yield from _frames(driven)
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+
+
+def _lines(frame: Any) -> Iterator[str]:
+    strand = frame.f_locals.get("strand")  # a run loop: the blocks of its program are not among the awaits
+    blocks = [each for each in getattr(strand, "stack", ()) if isinstance(each, GeneratorType)]
+    for each in (frame, *(inner for block in blocks for inner in _frames(block))):
+        line = line_of(each)
+        if line is not None:
+            yield line

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias, final
 from attrs import define, field, fields, frozen, has
 
 from effect_runtime.effect import Call, Operation
-from effect_runtime.testing._places import is_foreign, line_of
+from effect_runtime.testing._places import is_foreign, line_of, lines_awaited
 from effect_runtime.testing._trace import Step
 
 Content: TypeAlias = Mapping[str, Sequence[Any]]
@@ -105,9 +105,9 @@ class Witness:
     def depart(self, fibers: Iterable[tuple[str, str, Any]]) -> None:
         """Look at who is left: fibers that have not ended, each with its coroutine."""
         for process, fiber, coroutine in fibers:
-            lines = dict.fromkeys(line for frame in frames_of(coroutine) if (line := place_of(frame)) is not None)
+            lines = lines_awaited(coroutine)
             if lines:
-                self.waiting.setdefault((process, fiber), tuple(lines))
+                self.waiting.setdefault((process, fiber), lines)
 
     def parties_end(self, parties: Sequence[object]) -> None:
         """Look at how the parties ended up, those that can show it."""
@@ -122,15 +122,6 @@ class Witness:
         )
         self._before = list(after)
         return changes
-
-
-def frames_of(awaited: Any) -> Iterator[FrameType]:
-    """Yield the frames of a suspended coroutine, the outermost first."""
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None:
-            yield frame
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
 
 
 def place_of(frame: FrameType) -> str | None:

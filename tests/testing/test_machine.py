@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from effect_runtime import App, Context, Failed, Principal, Succeeded, do
+from effect_runtime import App, Context, Failed, Principal, Succeeded, do, succeed
 from effect_runtime.effect import Eff
 from effect_runtime.errors import InvariantBroken, ModelDisagrees, NotSimulated
 from effect_runtime.interpreter import live
@@ -160,10 +160,15 @@ def test_a_store_that_cannot_be_in_memory_is_refused() -> None:
         def opened(self, host: Any) -> Any:
             """Open nothing."""
 
-    empty = Context("empty", object)
+    desk = Context("desk", object)
+
+    @desk.command(access="public")
+    def move(command: Move) -> Eff[None]:
+        return succeed(None)
+
     store: Any = Elsewhere()
-    machine = machine_of(App("empty", contexts=[empty.bind(lambda tx: object(), store=store)]), model=BankModel)
-    with pytest.raises(NotSimulated, match="of context 'empty' cannot be simulated"):
+    machine = machine_of(App("desk", contexts=[desk.bind(lambda tx: object(), store=store)]), model=BankModel)
+    with pytest.raises(NotSimulated, match="of context 'desk' cannot be simulated"):
         machine()
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final, Never
 import pytest
 from attrs import define, field, frozen
 
-from effect_runtime import App, Context, Do, Failed, Refused, Succeeded, Transaction, do, guard, operation
+from effect_runtime import App, Context, Do, Failed, Refused, Succeeded, Transaction, do, guard, operation, recover
 from effect_runtime.dispatch import CommitUnknown
-from effect_runtime.effect import Exit
+from effect_runtime.effect import Exit, TimedOut, timeout
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing import Canonical, Client, Fails, Faults, Linearizable, Planned, Run, Simulation, View
 from effect_runtime.testing._host import NOON
@@ -280,6 +280,39 @@ def test_a_time_out_is_a_failure_once_done_and_once_not_done() -> None:
     faults = Faults(crashes=True, fails=TIMES_OUT)
     assert shown(paying(planted=True, faults=faults)) == {"TimeoutError after it was done"}
     assert shown(paying(planted=False, faults=faults)) == set()
+
+
+def hurrying(*, planted: bool, **options: Any) -> Simulation:
+    """A payment that is tried again when no answer has come for ten seconds, under a new key or under the same."""
+    bank, till = Bank(), Context("till", Wallet)
+
+    @till.command(access="public")
+    def pay(cmd: Pay) -> Do[None, TimedOut, Wallet]:
+        rt = yield from till.runtime
+        first = timeout(rt.bank.pay("ann"), timedelta(seconds=10))
+        again = rt.bank.pay("ann again" if planted else "ann")
+        yield from recover(first, lambda _: again)
+
+    def one_payment_was_made(view: View) -> bool:
+        return len(bank.paid) == 1
+
+    app = App("till", contexts=[till.bind(lambda tx: Wallet(bank), store=MemoryStore())], diagnostics=lambda _: None)
+    clients = [Client("ann", [pay(Pay())])]
+    return Simulation(app, clients, parties=[bank], eventually=[one_payment_was_made], **options)
+
+
+def test_a_late_answer_shows_who_takes_silence_for_a_no() -> None:
+    """What only begins late is cut off before it is done; what is answered late is done, and nobody hears of it."""
+    faults = Faults(crashes=True, slow=(SECOND, MINUTE), answers=(MINUTE,))
+    assert shown(hurrying(planted=True, faults=faults)) == {"answer 60 s late"}
+    assert shown(hurrying(planted=False, faults=faults)) == set()
+
+
+def test_a_commit_is_durable_long_before_it_is_answered() -> None:
+    """Others see it meanwhile; the client is told what is true, only late."""
+    run = of(counting(faults=Faults(answers=(MINUTE,))), "answer 60 s late")
+    ends = [step.at for step in run.trace.steps if step.what == "end" and step.fiber == "ann"]
+    assert (run.failure, answers(run), ends[0]) == (None, [1, 2, 3, 4, 5, 6], 60.0)
 
 
 def test_a_defect_that_was_put_there_fails_no_run_and_one_of_the_programs_own_does() -> None:

@@ -15,6 +15,7 @@ from anyio.lowlevel import checkpoint
 from effect_runtime.dispatch import Ledger
 from effect_runtime.errors import CommitUndecided
 from effect_runtime.interpreter import system_host
+from effect_runtime.outbox.sqlite import SqliteSession
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from tests.outbox.stores.test_sqlite_batches import write
 from tests.outbox.stores.world import (
@@ -116,10 +117,12 @@ async def test_cancelled_at_every_await_a_unit_happens_wholly_or_not_at_all(
 async def forget(store: AnyStore) -> None:
     """Undo the traces of one run."""
     async with store.unit() as unit:
-        if isinstance(store, OpenSqlite):
+        session = unit.session
+        if isinstance(session, SqliteSession):
             for table in ("rows", "er_command", "er_sequence", "er_outbox"):
-                await unit.session.execute(f"DELETE FROM {table}")  # type: ignore[union-attr]  # its own session
+                await session.execute(f"DELETE FROM {table}")
         else:
+            assert not isinstance(store, OpenSqlite)  # its sessions are its own
             database = store._database
             for each in (database.users("rows"), database.commands, database.sequences, database.events):
                 each.clear()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from functools import cache
+from typing import Any, cast
 
+import anyio
 import pytest
-from attrs import evolve
+from attrs import define, evolve, frozen
 
+from effect_runtime import Refused, do, operation
 from effect_runtime.errors import Counterexample
-from effect_runtime.testing import Canonical, Faults, Planned, Run, Simulation, explore, simulate
+from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, explore, simulate
 from effect_runtime.testing._minimal import Failing, everything
 from effect_runtime.testing._report import counterexample, lines_of
 from effect_runtime.testing._witness import Change, Witness
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of
+from tests.simulation.strangers.premises import Doing, NoAnswer, Program, app_of, desk_of
 from tests.simulation.test_corpus import EXPOSED, Told
 
 
@@ -144,7 +148,7 @@ def test_what_comes_after_a_broken_always_is_left_out() -> None:
 
 def test_a_livelock_shows_one_round_and_where_everybody_stands() -> None:
     """What comes again and again is shown once, and counted."""
-    trace = _report(17).trace
+    trace = list(_report(17).trace)
     assert len(trace) < 25
     assert re.fullmatch(r"  \.\.\. \d+ steps: the last 4 of these come again and again, until t=0\.000", trace[-3])
     assert re.fullmatch(r"  desk/bob goes on for ever after take, at bug_17_livelock\.py:\d+", trace[-1])
@@ -155,3 +159,53 @@ def test_a_sound_run_has_columns_too() -> None:
     lines = lines_of(simulation_of(twins()[2], faults=Faults()).run(Canonical()))
     assert re.fullmatch(r"  t=0\.000 -- +healed", lines[-1])
     assert not [line for line in lines if line.startswith(">")]
+
+
+@define(eq=False)
+class Gate:
+    """Lets one in; whoever comes while somebody is inside waits for ever."""
+
+    inside: str | None = None
+
+    def reset(self) -> None:
+        """Let everybody out."""
+        self.inside = None
+
+    @operation(kind="external", idempotent=True)
+    async def ask(self, what: str, *, key: str | None = None) -> None:
+        """Go in, or wait."""
+        if self.inside is not None:
+            await anyio.sleep_forever()
+        self.inside = what
+
+
+@frozen
+class Cross:
+    """Cross the yard."""
+
+    who: str
+
+
+def test_a_deadlock_says_who_waits_on_which_lines() -> None:
+    """From the program inwards, to the line in the service that waits."""
+    gate, yard = Gate(), desk_of("yard")
+
+    @yard.command(access="public")
+    def enter(cmd: Cross) -> Doing[None, NoAnswer]:
+        rt = yield from yard.runtime
+        yield from rt.provider.ask(cmd.who)
+
+    @do
+    def crosses(who: str) -> Program[None, NoAnswer | Refused]:
+        yield from enter(Cross(who))
+        gate.inside = None
+
+    clients = [Client(name, [crosses(name)]) for name in ("ann", "bob")]
+    app = app_of(yard, provider=cast("Any", gate))  # it has what the handler asks for
+    world = Simulation(app, clients, parties=[gate], horizon=timedelta(seconds=20))
+    with pytest.raises(Counterexample) as found:
+        explore(world, budget=timedelta(hours=1), runs=100)
+    assert found.value.claim == "deadlock"
+    waiting = [line for line in found.value.trace if "waits for ever" in line]
+    place = r"test_reports\.py:\d+"
+    assert re.fullmatch(rf"  yard/bob waits for ever after \w+, at {place} -> {place} -> {place}", waiting[-1])

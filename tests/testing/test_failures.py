@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NewType, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NewType, Protocol, TypeAlias
 
 import pytest
 from attrs import frozen
@@ -113,6 +113,29 @@ def test_what_has_no_operation_or_says_too_little_is_refused() -> None:
         failures_of(Busy)
     with pytest.raises(NoStrategy, match=r"overrides=\{Vague\.what: \.\.\.\}"):
         failures_of(Strange)
+
+
+class Unread:
+    """A service that names what is not imported at run time."""
+
+    @operation(kind="local")
+    async def ask(self) -> Result[int, Nowhere]:
+        """Ask."""
+        return Success(1)
+
+
+if TYPE_CHECKING:
+    Nowhere: TypeAlias = Busy
+
+
+def test_annotations_that_cannot_be_read_are_told() -> None:
+    """With the method, and what to do."""
+    with pytest.raises(NotSimulated) as caught:
+        failures_of(Unread)
+    assert str(caught.value) == (
+        "failures of Unread.ask cannot be simulated: its annotations say: name 'Nowhere' is not defined; "
+        "import at run time what they name."
+    )
 
 
 @frozen

@@ -46,7 +46,7 @@ def failures_of(*services: type[Any], overrides: Overrides | None = None) -> tup
 
 def declared(method: Callable[..., Any]) -> tuple[Any, ...]:
     """Return the types that a method of a port or an adapter declares to fail with."""
-    answer = opened(get_type_hints(inspect.unwrap(method)).get("return"))
+    answer = _answer(method)
     if get_origin(answer) not in (Result, Eff):
         return ()
     return tuple(_members(get_args(answer)[1])) if len(get_args(answer)) > 1 else ()
@@ -74,8 +74,16 @@ def _is_operation(method: Callable[..., Any]) -> bool:
 
 
 def _is_of_port(method: Callable[..., Any]) -> bool:
-    answer = opened(get_type_hints(method).get("return"))
+    answer = _answer(method)
     return (get_origin(answer) or answer) is Eff
+
+
+def _answer(method: Callable[..., Any]) -> Any:
+    try:
+        return opened(get_type_hints(inspect.unwrap(method)).get("return"))
+    except Exception as error:  # whatever evaluating a user's annotation raises
+        reason = f"its annotations say: {error}; import at run time what they name"
+        raise NotSimulated(f"failures of {method.__qualname__}", reason=reason) from error
 
 
 def _is_external(method: Callable[..., Any]) -> bool:

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from effect_runtime import App, Context, Do, Transaction
+from effect_runtime import App, Context, Do, Succeeded, Transaction
 from effect_runtime.errors import NotSimulated
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import Migration, SqliteSession, SqliteStore
-from effect_runtime.testing import Client, Faults, Simulation, View
+from effect_runtime.testing import Client, Faults, Simulation, View, Walk
+from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
 from tests.simulation.corpus.office import TABLES, SqliteRecords, recorded
 from tests.simulation.faulty import SECOND, of, shown
+from tests.simulation.running import simulation_of
 
 CENTS = Migration(2, "cents", ("UPDATE record SET value = value * 100 WHERE kind = 'money'",))
 
@@ -122,3 +124,25 @@ def test_a_handler_whose_message_cannot_be_made_from_the_old_one_is_refused() ->
     following, _ = version(unit=1, message=PayWhom)
     with pytest.raises(NotSimulated, match=r"which cannot be made from .*; give new fields a default"):
         tills(following)
+
+
+def test_old_and_new_run_side_by_side_on_one_store_and_one_broker() -> None:
+    """A rolling upgrade: each process comes back as the next version when it dies, the others stay what they are."""
+    simulation = simulation_of(
+        prices(),
+        processes={"desk-1": ["desk"], "desk-2": ["desk"], "hall": ["hall"]},
+        faults=Faults(upgrade=prices().app, power=True, messages=True),
+    )
+    assert shown(simulation) == set()
+    run = of(simulation, "crash and upgrade before", nth=3)
+    assert (run.failure, run.crashes, [type(exit) for exit in run.exits["ann"]]) == (None, 1, [Succeeded, Succeeded])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_walk_through_upgrades_can_be_repeated(seed: int) -> None:
+    """Several processes, one after the other, wherever chance says."""
+    faults = Faults(crashes=True, storms=True, upgrade=prices().app, messages=True, pauses=(SECOND,))
+    simulation = simulation_of(prices(), faults=faults)
+    walked = simulation.run(Walk(seed, every=8))
+    assert walked.failure is None
+    assert simulation.replay(walked.plan).trace.hash == walked.trace.hash

@@ -163,16 +163,21 @@ class Group:
             if how == "lost":
                 await anyio.sleep(_LOST)
             elif how in _STRANGERS:
-                self._numbers += 1
-                stranger = _stranger(how, self.topic, self._numbers, key=delivery.message.key)
-                self.pending.insert(self.pending.index(delivery), Delivery(stranger, self._numbers, self))
-                self.changes += 1
+                self._put_before(delivery, how, boundaries)
             else:
                 await self._delivered(delivery, listener, how)
         finally:
             if not listener.life.is_dead:  # or it has been handed on
                 delivery.in_flight = False
                 self.offer()
+
+    def _put_before(self, delivery: Delivery, kind: str, boundaries: Boundaries) -> None:
+        """Let a stranger's message come first, in the same line."""
+        self._numbers += 1
+        self.changes += 1
+        stranger = _stranger(kind, self.topic, self._numbers, key=delivery.message.key)
+        self.pending.insert(self.pending.index(delivery), Delivery(stranger, self._numbers, self))
+        boundaries.sequencer.tell(boundaries.process, self.name, "Broker.stranger", self._numbers, stranger.body)
 
     async def _delivered(self, delivery: Delivery, listener: Listener, how: str) -> None:
         boundaries = listener.boundaries

@@ -17,7 +17,7 @@ from tests.testing.seats import Seats, desk_with
 from tests.testing.test_machine import QUICK, library_machine
 
 PASSING = (timedelta(minutes=10), timedelta(minutes=5))
-LONGER = settings(QUICK, max_examples=300)
+LONGER = settings(QUICK, max_examples=150)
 
 
 def test_what_is_due_happens_while_time_passes() -> None:

@@ -170,14 +170,12 @@ class Stranger:
     """A planted bug and its twin, `world(planted)`: one application, its clients and claims.
 
     `deviations` is the least number of departures from the boring run that shows the bug, as far as its author knows.
-    `unseen` says why the search does not find it, where it does not.
     """
 
     title: str
     needs: str
     deviations: int
     world: Callable[[bool], Simulation]
-    unseen: str | None = None
 
 
 def desk_of(name: str, **options: Any) -> Context[Desk, Window]:

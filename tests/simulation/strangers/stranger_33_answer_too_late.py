@@ -38,7 +38,7 @@ def _world(planted: bool) -> Simulation:
         app_of(till, provider=bank),
         [Client("ann", [pay(Pay("o1"))]), Client("bob", [pay(Pay("o2"))])],
         parties=[bank],
-        faults=Faults(slow=(timedelta(seconds=1), timedelta(seconds=20))),
+        faults=Faults(answers=(timedelta(seconds=20),)),
         at_end=[nothing_is_called_off_that_was_charged],
     )
 
@@ -48,5 +48,4 @@ STRANGER = Stranger(
     needs="a call that takes effect at once and answers late",
     deviations=1,
     world=_world,
-    unseen="what is slow is slow before it takes effect, never with its answer",
 )

@@ -38,7 +38,12 @@ _MEANING: Final = {
     "no verdict after it was done": "it is done, and nobody is told",
     "the disk fails": "no COMMIT succeeds for a while",
     "cancelled": "the host cancels the client",
+    "ack lost": "who sent it goes on, and the broker delivers again",
+    "crash of all processes before": "the power is lost",
+    "crash 3 times after": "each life dies as soon as it has booted",
     "crash and upgrade before": "the process comes back as its next version",
+    "unreadable bytes first": "a stranger's message stands in its line",
+    "an unknown event first": "a stranger's message stands in its line",
 }
 """What alternatives mean, where their names do not say it."""
 

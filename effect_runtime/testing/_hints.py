@@ -38,6 +38,8 @@ def hints_of(seen: Seen, again: Again) -> list[str]:
             hint = _torn(without, number, site, after=title.endswith("after"))
         elif title == "switch":
             hint = _meanwhile(seen, number, site, "put off before")
+        elif title.startswith("answer"):
+            hint = _meanwhile(seen, number, site, "left without an answer of")
         elif title.endswith("late") or title.startswith("paused"):
             hint = _meanwhile(seen, number, site, f"{title} at")
         else:

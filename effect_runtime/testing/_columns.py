@@ -148,7 +148,8 @@ def _deviation(run: Run, row: Row, clock: int, place: int, sight: Sight | None, 
     if title.startswith("crash"):
         title = title.replace("crash", "CRASH", 1).replace(" at ", " ", 1)
     line = "" if sight is None or sight.line is None else f" ({line_of(sight.line)})"
-    meaning = _MEANING.get(row.step.what.partition(" at ")[0])
+    what = row.step.what.partition(" at ")[0]
+    meaning = _MEANING.get(what, "it is done at once" if what.startswith("answer ") else None)
     meaning = "" if meaning is None else f": {meaning}"
     gone = "the run passes" if len(run.plan) == 1 else "this failure is gone"
     arrow = f"    <- remove this and {gone}" if is_needed else ""

@@ -39,7 +39,7 @@ def hints_of(seen: Seen, again: Again) -> list[str]:
         elif title == "switch":
             hint = _meanwhile(seen, number, site, "put off before")
         elif title.startswith("answer"):
-            hint = _meanwhile(seen, number, site, "left without an answer of")
+            hint = _meanwhile(seen, number, site, "left without an answer of") or _went_on(seen, number, site, title)
         elif title.endswith("late") or title.startswith("paused"):
             hint = _meanwhile(seen, number, site, f"{title} at")
         else:

@@ -120,6 +120,7 @@ _TRUSTED: Final = frozenset({"logging", "importlib", "hypothesis", "coverage", "
 _RUNS: Final[list[list[LeftSimulation]]] = []
 """What was refused in the strict runs that are going on. Global because an audit hook can never be taken out again."""
 
+_ENTERED: Final[list[FrameType]] = []
 _SHUT: Final[list[None]] = []
 _HOOKED: Final[list[None]] = []
 
@@ -156,6 +157,7 @@ def refusing() -> Iterator[None]:
     """
     refused: list[LeftSimulation] = []
     _RUNS.append(refused)
+    _ENTERED.append(sys._getframe(2))  # beyond this and `contextlib` is who tests
     try:
         yield
     except Exception as error:
@@ -163,6 +165,7 @@ def refusing() -> Iterator[None]:
             raise
     finally:
         _RUNS.pop()
+        _ENTERED.pop()
     if refused:
         raise refused[0]
 
@@ -191,7 +194,7 @@ def is_allowed(frame: FrameType | None, modules: tuple[str, ...] = ()) -> bool:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if package in _TRUSTED:
             return True
-        if package == "effect_runtime":  # beyond it is who tests, and not who is tested
+        if package == "effect_runtime" or frame in _ENTERED:
             return False
         frame = frame.f_back
     return False

@@ -241,3 +241,23 @@ def test_who_profiles_keeps_the_profiler() -> None:
     with suppress(LeftSimulation):
         reaching("handler", monotonic).run(Canonical())
     assert sys.getprofile() is outer
+
+
+def test_who_traces_goes_on_tracing() -> None:
+    """Coverage and debuggers see a watched run, and a refusal, like anything else."""
+    lines: set[str] = set()
+
+    def tracer(frame: Any, event: str, arg: Any) -> Any:
+        lines.add(frame.f_code.co_name)
+        return tracer
+
+    outer = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        with suppress(LeftSimulation):
+            reaching("handler", monotonic).run(Canonical())
+        kept = sys.gettrace()
+    finally:
+        sys.settrace(outer)
+    assert kept is tracer
+    assert {"go", "at"} <= lines

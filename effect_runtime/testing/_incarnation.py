@@ -22,6 +22,10 @@ _STUBBORN = 100
 """How often a coroutine that awaits while it is being closed is closed again."""
 
 
+class _Over(BaseException):
+    """Says to a coroutine that nobody will ever go on with it."""
+
+
 @final
 class Incarnation:
     """One life of one process, as an event loop."""
@@ -195,6 +199,10 @@ def _closed(coroutine: Any) -> None:
         inner = unstarted(coroutine)
         if inner is not None:
             inner.close()
+    else:
+        # Before 3.13 `close` does not reach into an async generator that is being entered; what is thrown does.
+        with suppress(BaseException):
+            coroutine.throw(_Over())
     for _ in range(_STUBBORN):
         with suppress(BaseException):  # whatever it says of its end: it ended long ago
             close()

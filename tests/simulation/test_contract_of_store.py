@@ -44,7 +44,7 @@ ELSEWHERE = {
 
 APART = {
     "test_sqlite_batches": "a COMMIT on a thread, and who shares it; on a disk commits run inline, one after another",
-    "test_sqlite_cancellation": "the wait for a COMMIT that runs on a thread",
+    "test_sqlite_cancellation": "the wait for a COMMIT on a thread; its one test of all stores has these, too",
     "test_sqlite_damage": "a file that something has written rubbish into",
     "test_sqlite_processes": "real processes, killed and forked; a simulated process dies by a flag",
     "test_sqlite_reading": "long reads that move to a thread; plans and steps are SQLite's own on both",

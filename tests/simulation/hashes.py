@@ -6,6 +6,7 @@ begin again and who give up. Plans are drawn (walks, a few deviations, prioritie
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -110,4 +111,5 @@ def hashes() -> list[str]:
 
 
 if __name__ == "__main__":
+    logging.getLogger("effect_runtime").setLevel(logging.CRITICAL)  # what it tells of late messages is no warning
     print("\n".join(hashes()))

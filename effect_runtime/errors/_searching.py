@@ -8,14 +8,17 @@ from effect_runtime.errors._root import EffectRuntimeError
 
 
 class Counterexample(EffectRuntimeError, AssertionError):
-    """Report the smallest run found in which a claim does not hold. `blob` repeats it."""
+    """Report the smallest run found in which a claim does not hold. `blob` repeats it.
+
+    `least`: everything smaller was tried and is sound; None where nobody has looked, as when a blob is repeated.
+    """
 
     def __init__(
         self,
         claim: str,
         *,
         deviations: Sequence[str],
-        least: bool,
+        least: bool | None,
         trace: Sequence[str],
         hint: str | None,
         covered: str,
@@ -33,7 +36,8 @@ class Counterexample(EffectRuntimeError, AssertionError):
     def __str__(self) -> str:
         count = len(self.deviations)
         size = f"{count or 'no'} deviation{'' if count == 1 else 's'}"
-        proof = "" if not count else " (all smaller plans pass)" if self.least else " (no smaller plan was found)"
+        proof = {True: " (all smaller plans pass)", False: " (no smaller plan was found)", None: ""}[self.least]
+        proof = proof if count else ""
         lines = "\n".join(self.trace)
         hint = f"\n  hint: {self.hint}" if self.hint else ""
         return f"FAIL {self.claim}    {size}{proof}    replay: {self.blob}\n{lines}{hint}\n  {self.covered}"

@@ -60,15 +60,15 @@ class Again:
 
     def __init__(self, place: tuple[str, str, str], kind: Kind, title: Alternative, *, times: int) -> None:
         self._at = (*place, kind)
-        self._title = title
+        self.title = title
         self._left = times
 
     def choose(self, site: Site, alternatives: Sequence[Alternative]) -> int:
         """Return 0, or what happens again."""
-        if not self._left or (*site[:3], site.kind) != self._at or self._title not in alternatives:
+        if not self._left or (*site[:3], site.kind) != self._at or self.title not in alternatives:
             return 0
         self._left -= 1
-        return alternatives.index(self._title)
+        return alternatives.index(self.title)
 
 
 def sparse(random: Random, *, length: int, most: int) -> Deviations:

@@ -100,7 +100,7 @@ class Disk:
             self.give_back(copy)
 
     def content(self) -> dict[str, list[Any]]:
-        """Return the rows of every table of the user's, and the events with the dead letters."""
+        """Return the rows of every table of the user's, and the events, what waits to be done, and the dead letters."""
         names = self.query(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN"
             " (SELECT name FROM pragma_table_list WHERE type = 'shadow')"  # how a virtual table keeps what it says
@@ -109,7 +109,13 @@ class Disk:
             name: self.query(f'SELECT * FROM "{name}"') for (name,) in names if not name.startswith("er_")
         }
         told = self.query("SELECT type, key, data FROM er_outbox ORDER BY position")
-        return {**users, "events": list(told), "dead letters": list(self.query("SELECT cause FROM er_dead"))}
+        waits = self.query("SELECT reaction, key, data FROM er_agenda ORDER BY position")
+        return {
+            **users,
+            "events": list(told),
+            "agenda": list(waits),
+            "dead letters": list(self.query("SELECT cause FROM er_dead")),
+        }
 
     def lend(self) -> Copy:
         """Lend a copy of what is committed."""

@@ -20,7 +20,7 @@ from effect_runtime.errors import NeverReached, SitesVanished
 from effect_runtime.interpreter import Host
 from effect_runtime.testing._allowance import Allowance
 from effect_runtime.testing._blob import DIGITS, Blob, Named
-from effect_runtime.testing._coverage import Complete, Coverage, Covered
+from effect_runtime.testing._coverage import Complete, Coverage, Covered, Place
 from effect_runtime.testing._deviating import Again, Deviations, by_priority, sparse
 from effect_runtime.testing._growing import Growth, Seed, in_turns, larger
 from effect_runtime.testing._minimal import Failing, everything, minimised, selected
@@ -28,7 +28,7 @@ from effect_runtime.testing._process import Client, OnCrash
 from effect_runtime.testing._report import counterexample, digest_of
 from effect_runtime.testing._sequencer import Order
 from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Canonical, Chooser, Plan, Planned
+from effect_runtime.testing._site import Alternative, Canonical, Chooser, Kind, Plan, Planned
 from effect_runtime.testing._world import Run
 
 BUDGET: Final = timedelta(seconds=10)
@@ -100,7 +100,7 @@ def replay(simulation: Simulation, blob: str) -> Run:
     chooser = Named(told.deviations)
     run = world.run(chooser, order=told.order)
     found = Failing(
-        simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=True
+        simulation=world, run=run, on_crash=told.on_crash, order=told.order, selection=told.programs, least=None
     )
     was_else = digest_of(found) != told.digest
     has_changed = was_else or told.run_digest not in ("", run.trace.deeds[:DIGITS])
@@ -227,13 +227,16 @@ class Search:
 
     def _again(self, allowance: Allowance) -> Iterator[Failing]:
         """Let whatever may go wrong at a place go wrong there three times in a row: as often as few retries outlive."""
-        titles_of = {(site[:3], site.kind): titles for site, titles in self._root.tail}
-        offered = [(place, kind, title) for (place, kind), titles in titles_of.items() for title in titles[1:]]
+        places: dict[tuple[Place, Kind], Sequence[Alternative]]
+        places = {(site[:3], site.kind): titles for site, titles in self._root.tail}
+        offered = [
+            Again(place, kind, title, times=_AGAIN) for (place, kind), titles in places.items() for title in titles[1:]
+        ]
         self._random.shuffle(offered)
-        for place, kind, title in in_turns(offered, key=lambda each: each[2]):
+        for chooser in in_turns(offered, key=lambda each: each.title):
             if allowance.is_spent:
                 return
-            run = self._run(Again(place, kind, title, times=_AGAIN), "retry", allowance, drawn=True)
+            run = self._run(chooser, "retry", allowance, drawn=True)
             yield from self._failing(run, "retry")
 
     def _modes_of(self, growth: Growth) -> tuple[OnCrash, ...]:

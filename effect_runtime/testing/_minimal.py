@@ -30,7 +30,8 @@ Selection = Sequence[tuple[str, tuple[int, ...]]]
 class Failing:
     """A run that fails, and what it takes to repeat it: `selection` of the `among` programs that there are.
 
-    `least`: everything with fewer deviations is sound. `is_needed`: so is this run without any one of its deviations.
+    `least`: everything with fewer deviations is sound; None: nobody has looked. `is_tight`: so is this run without any
+    one of its deviations.
     """
 
     simulation: Simulation
@@ -39,7 +40,7 @@ class Failing:
     order: Order
     selection: Selection
     among: int = 0
-    least: bool = False
+    least: bool | None = False
     is_tight: bool = False
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +13,10 @@ from returns.result import Result, Success
 
 from effect_runtime import A, App, Context, Do, E, Principal, Transaction, do, operation
 from effect_runtime.app import App as AnyApp
+from effect_runtime.dispatch import Due, send_later, stored
 from effect_runtime.errors import HalfDone, NotSimulated
 from effect_runtime.outbox.memory import MemorySession, MemoryStore
+from effect_runtime.outbox.sqlite import SqliteStore
 from effect_runtime.testing import Canonical, Client, Simulation
 from effect_runtime.testing.properties import Interruptions, assert_crash_safe, assert_failures_handled
 from library_example.app import library, library_in_memory
@@ -258,3 +261,50 @@ def test_a_command_that_does_not_even_succeed_proves_nothing(asserted: Any) -> N
     _, spoil = app.bindings[0].context.commands
     with pytest.raises(NotSimulated, match=r"Died\(exception=ZeroDivisionError\('sold less than nothing'\)\)"):
         asserted(app, sell(Sell(ORDER)), given=[spoil(Spoil(ORDER))])
+
+
+@stored("testing.remind")
+@frozen
+class Remind:
+    """Remind of an order."""
+
+    item: str
+
+
+@frozen
+class Order:
+    """Order something."""
+
+    item: str
+
+
+@frozen
+class Reminding:
+    """What the desk runs with."""
+
+    due: Due
+
+
+@pytest.mark.parametrize("store", [MemoryStore("desk"), SqliteStore("desk.db")], ids=["memory", "sqlite"])
+def test_what_waits_to_be_done_counts_as_done(store: Any) -> None:
+    """A program that is begun again reminds twice: no row tells so before the day has come, the agenda does."""
+    desk: Context[Reminding] = Context("desk", Reminding)
+
+    @desk.command(access="internal")
+    def remind(command: Remind) -> Do[None, Any, Reminding]:
+        yield from desk.runtime
+
+    @desk.command(access="public")
+    def order(command: Order) -> Do[None, Any, Reminding]:
+        yield from send_later(Remind(command.item), due=timedelta(days=9))
+
+    @do
+    def twice() -> Do[None, Any, Any]:
+        yield from order(Order("tea"))
+        yield from order(Order("cake"))
+
+    app = App("desk", contexts=[desk.bind(lambda tx: Reminding(tx.due), store=store)])
+    assert assert_crash_safe(app, order(Order("tea"))).places > 1
+    with pytest.raises(HalfDone) as caught:
+        assert_crash_safe(app, twice())
+    assert any(line.startswith("+agenda: ") for line in caught.value.difference)

@@ -151,10 +151,13 @@ class Database:
         return self._users[name]
 
     def content(self) -> dict[str, list[Any]]:
-        """Return the rows of the users' tables, and the events with the dead letters, in the order of their making."""
+        """Return the rows of the users' tables, and events, agenda and dead letters in the order of their making."""
         users: dict[str, list[Any]] = {name: list(table.rows.items()) for name, table in self._users.items()}
         told = [(each.type, each.key, each.data) for each in self.events.rows.values()]
-        return {**users, "events": told, "dead letters": [each.cause for each in self.letters.rows.values()]}
+        items = (row.item for row in self.agenda.rows.values())
+        waits = [(item.reaction, item.envelope.key, item.envelope.data) for item in items]
+        dead = [each.cause for each in self.letters.rows.values()]
+        return {**users, "events": told, "agenda": waits, "dead letters": dead}
 
     def next_lane(self) -> int:
         """Return a number for a new lane."""

@@ -29,8 +29,8 @@ from benchmarks._searching import Timing, timings
 from benchmarks._simulation import figures
 from effect_runtime.errors import Counterexample
 from effect_runtime.testing import Simulation, explore
-from effect_runtime.testing._allowance import Allowance
-from effect_runtime.testing._explore import Search
+from effect_runtime.testing.search._allowance import Allowance
+from effect_runtime.testing.search._explore import Search
 from tests.simulation import corpus
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case

@@ -12,8 +12,8 @@ from attrs import frozen
 
 from benchmarks._simulation import scenario
 from effect_runtime.testing import Client, Faults, Simulation
-from effect_runtime.testing._allowance import Allowance
-from effect_runtime.testing._explore import Search
+from effect_runtime.testing.search._allowance import Allowance
+from effect_runtime.testing.search._explore import Search
 from tests.simulation.corpus import bugs
 from tests.simulation.running import every_fault, simulation_of
 

@@ -12,22 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from effect_runtime.testing._broker import Delivery
-    from effect_runtime.testing._claims import Claim, View
-    from effect_runtime.testing._coverage import Complete, Covered, Tally
-    from effect_runtime.testing._deviating import Deviations
-    from effect_runtime.testing._explore import explore, replay, simulate
-    from effect_runtime.testing._explorer import Explorer
-    from effect_runtime.testing._faults import Fails, Faults
-    from effect_runtime.testing._linear import Explains, Linearizable
-    from effect_runtime.testing._party import Party
-    from effect_runtime.testing._process import Client
     from effect_runtime.testing._replay import replayed
     from effect_runtime.testing._simulated import Simulated, simulated
-    from effect_runtime.testing._simulation import Simulation
-    from effect_runtime.testing._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
-    from effect_runtime.testing._trace import Step, Trace
-    from effect_runtime.testing._world import Hears, Run
+    from effect_runtime.testing.ground._broker import Delivery
+    from effect_runtime.testing.ground._faults import Fails, Faults
+    from effect_runtime.testing.ground._party import Party
+    from effect_runtime.testing.loop._site import Alternative, Canonical, Chooser, Plan, Planned, Site, Walk
+    from effect_runtime.testing.loop._trace import Step, Trace
+    from effect_runtime.testing.search._coverage import Complete, Covered, Tally
+    from effect_runtime.testing.search._deviating import Deviations
+    from effect_runtime.testing.search._explore import explore, replay, simulate
+    from effect_runtime.testing.search._explorer import Explorer
+    from effect_runtime.testing.world._claims import Claim, View
+    from effect_runtime.testing.world._linear import Explains, Linearizable
+    from effect_runtime.testing.world._process import Client
+    from effect_runtime.testing.world._simulation import Simulation
+    from effect_runtime.testing.world._world import Hears, Run
 
 __all__ = [
     "Alternative",
@@ -66,22 +66,22 @@ __all__ = [
 
 if not TYPE_CHECKING:  # Shown to a type checker, `__getattr__` would make every misspelt name pass.
     _NAMES = {
-        "_broker": "Delivery",
-        "_claims": "Claim View",
-        "_coverage": "Complete Covered Tally",
-        "_deviating": "Deviations",
-        "_explore": "explore replay simulate",
-        "_explorer": "Explorer",
-        "_faults": "Fails Faults",
-        "_linear": "Explains Linearizable",
-        "_party": "Party",
-        "_process": "Client",
+        "ground._broker": "Delivery",
+        "world._claims": "Claim View",
+        "search._coverage": "Complete Covered Tally",
+        "search._deviating": "Deviations",
+        "search._explore": "explore replay simulate",
+        "search._explorer": "Explorer",
+        "ground._faults": "Fails Faults",
+        "world._linear": "Explains Linearizable",
+        "ground._party": "Party",
+        "world._process": "Client",
         "_replay": "replayed",
         "_simulated": "Simulated simulated",
-        "_simulation": "Simulation",
-        "_site": "Alternative Canonical Chooser Plan Planned Site Walk",
-        "_trace": "Step Trace",
-        "_world": "Hears Run",
+        "world._simulation": "Simulation",
+        "loop._site": "Alternative Canonical Chooser Plan Planned Site Walk",
+        "loop._trace": "Step Trace",
+        "world._world": "Hears Run",
     }
     _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

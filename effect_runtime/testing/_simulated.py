@@ -14,8 +14,8 @@ from effect_runtime.events import DomainEvent
 from effect_runtime.integration import Topic
 from effect_runtime.interpreter import Host, Interceptor, Interpreter, Perform, Recorded, record, stub
 from effect_runtime.runtime import SystemClock, SystemIds, SystemRandom
-from effect_runtime.testing._driver import Driver
-from effect_runtime.testing._host import NOON
+from effect_runtime.testing.loop._driver import Driver
+from effect_runtime.testing.loop._host import NOON
 
 A = TypeVar("A")
 E = TypeVar("E")

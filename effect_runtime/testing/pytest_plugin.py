@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from effect_runtime.testing._explorer import Explorer, Replays
+    from effect_runtime.testing.search._explorer import Explorer, Replays
 
 _BUDGET: Final = "--simulate-budget"
 _SEED: Final = "--simulate-seed"
@@ -80,4 +80,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _library() -> Any:
     """Load what needs the library: at first use, and not whenever pytest starts."""
-    return import_module("effect_runtime.testing._explorer")
+    return import_module("effect_runtime.testing.search._explorer")

@@ -105,7 +105,9 @@ def definitions_of(door: str) -> dict[str, list[tuple[Definition, str]]]:
     """Read what the private files of a chapter define, each statement with its docstring."""
     package = Path(str(import_module(f"effect_runtime.{door}").__file__)).parent
     found: dict[str, list[tuple[Definition, str]]] = {}
-    for file in sorted(package.glob("*.py")):
+    # A folder without names of its own to offer is a part of its chapter.
+    parts = (door.parent for door in package.glob("*/__init__.py") if "__all__" not in door.read_text("utf-8"))
+    for file in (file for folder in (package, *sorted(parts)) for file in sorted(folder.glob("*.py"))):
         body = ast.parse(file.read_text(encoding="utf-8")).body
         for statement, after in zip(body, [*body[1:], None], strict=True):
             for name in _names(statement):

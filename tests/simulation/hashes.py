@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 from attrs import evolve
 
 from effect_runtime.testing import Alternative, Canonical, Chooser, Faults, Planned, Run, Simulation, Site, Walk
-from effect_runtime.testing._deviating import by_priority, sparse
-from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing.search._deviating import by_priority, sparse
+from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus import bugs
 from tests.simulation.corpus.case import Case
 from tests.simulation.ourselves.library import EVERYTHING, overdue, two_desks

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import timedelta
 
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
-from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing.loop._sequencer import FIBER, Fiber, Sequencer
 
 
 def context_of(fiber: Fiber) -> Context:

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from effect_runtime.testing import Canonical, Faults, Planned, Run, Simulation
-from effect_runtime.testing._growing import Seed, larger
+from effect_runtime.testing.search._growing import Seed, larger
 from tests.simulation.corpus import bugs
 from tests.simulation.ourselves.library import last_copy
 from tests.simulation.ourselves.machinery import counting, parking

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from effect_runtime.errors import BlobUnreadable
 from effect_runtime.testing import Site
-from effect_runtime.testing._blob import Blob, Named
+from effect_runtime.testing.search._blob import Blob, Named
 
 names = st.text(min_size=1, max_size=12)
 sites = st.builds(

@@ -13,11 +13,11 @@ from attrs import frozen
 
 from effect_runtime.integration import Transport
 from effect_runtime.testing import Faults
-from effect_runtime.testing._boundaries import Boundaries
-from effect_runtime.testing._broker import PROMISED, Broker, BrokerWire
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._sequencer import Fiber, Sequencer
-from effect_runtime.testing._site import Alternative, Canonical, Site, Walk
+from effect_runtime.testing.ground._boundaries import Boundaries
+from effect_runtime.testing.ground._broker import PROMISED, Broker, BrokerWire
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._sequencer import Fiber, Sequencer
+from effect_runtime.testing.loop._site import Alternative, Canonical, Site, Walk
 from tests.simulation.living import context_of, lived
 from tests.transports.contract import TOPIC, Received, TransportContract, message
 

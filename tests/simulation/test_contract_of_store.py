@@ -17,11 +17,11 @@ import pytest
 from attrs import evolve
 
 from effect_runtime.outbox.memory import MemoryStore
-from effect_runtime.testing._disk import Disk
-from effect_runtime.testing._host import InlineBlocking
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._sequencer import Order, Sequencer
-from effect_runtime.testing._site import Canonical, Chooser, Walk
+from effect_runtime.testing.ground._disk import Disk
+from effect_runtime.testing.loop._host import InlineBlocking
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._sequencer import Order, Sequencer
+from effect_runtime.testing.loop._site import Canonical, Chooser, Walk
 from tests.outbox.stores import (
     test_agenda_store,
     test_inbox_store,

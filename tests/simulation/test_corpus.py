@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from effect_runtime.testing import Canonical, Site
-from effect_runtime.testing._process import OnCrash
-from effect_runtime.testing._site import Kind
+from effect_runtime.testing.loop._site import Kind
+from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from effect_runtime.testing import Canonical, Complete, Covered, Faults, Planned, Tally, explore
-from effect_runtime.testing._coverage import Coverage
+from effect_runtime.testing.search._coverage import Coverage
 from tests.simulation.corpus import twins
 from tests.simulation.running import simulation_of
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from effect_runtime.testing._disk import Disk, Drive
-from effect_runtime.testing._host import NOON, virtual_host
-from effect_runtime.testing._sequencer import Sequencer
-from effect_runtime.testing._site import Canonical
+from effect_runtime.testing.ground._disk import Disk, Drive
+from effect_runtime.testing.loop._host import NOON, virtual_host
+from effect_runtime.testing.loop._sequencer import Sequencer
+from effect_runtime.testing.loop._site import Canonical
 
 PATH = Path("x.db")
 

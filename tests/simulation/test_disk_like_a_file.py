@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from effect_runtime.outbox.sqlite._connection import connect, make_durable, make_readonly
-from effect_runtime.testing._disk import Disk
+from effect_runtime.testing.ground._disk import Disk
 
 PATH = Path("x.db")
 CONNECTIONS = (0, 1, 2)

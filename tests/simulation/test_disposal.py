@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import ordered_scopes
-from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
-from effect_runtime.testing._site import Canonical
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._ordered import ordered_scopes
+from effect_runtime.testing.loop._sequencer import FIBER, Fiber, Sequencer
+from effect_runtime.testing.loop._site import Canonical
 from tests.simulation.living import context_of
 
 

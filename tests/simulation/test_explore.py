@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from effect_runtime.effect import Exit, Failed, Succeeded
 from effect_runtime.errors import BlobUnreadable, Counterexample, NeverReached, SitesVanished
 from effect_runtime.testing import Complete, Covered, Faults, Linearizable, Simulation, Tally, View, explore, replay
-from effect_runtime.testing._blob import Blob
+from effect_runtime.testing.search._blob import Blob
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of

@@ -13,7 +13,7 @@ from effect_runtime.dispatch import CommitUnknown
 from effect_runtime.effect import Exit, TimedOut, timeout
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.testing import Canonical, Client, Fails, Faults, Linearizable, Planned, Run, Simulation, View
-from effect_runtime.testing._host import NOON
+from effect_runtime.testing.loop._host import NOON
 from tests.simulation.corpus.office import Doing, Listener, Looking, Program, app_of, office, recorded
 from tests.simulation.faulty import MINUTE, SECOND, of, shown
 from tests.simulation.ourselves.machinery import counting

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from effect_runtime.dispatch import Forbidden
 from effect_runtime.effect import Exit, Failed, Succeeded
 from effect_runtime.testing import Linearizable
-from effect_runtime.testing._history import Spoken
+from effect_runtime.testing.world._history import Spoken
 
 
 @frozen

@@ -12,11 +12,11 @@ from attrs import evolve, frozen
 
 from effect_runtime import Succeeded, attempt, do
 from effect_runtime.testing import Canonical, Client, Fails, Faults, Plan, Planned, Run, Simulation, Site, View
-from effect_runtime.testing._allowance import Allowance
-from effect_runtime.testing._deviating import Deviations, by_priority, sparse
-from effect_runtime.testing._minimal import Failing, Selection, everything, minimised, selected
-from effect_runtime.testing._process import OnCrash
-from effect_runtime.testing._sequencer import Order
+from effect_runtime.testing.loop._sequencer import Order
+from effect_runtime.testing.search._allowance import Allowance
+from effect_runtime.testing.search._deviating import Deviations, by_priority, sparse
+from effect_runtime.testing.search._minimal import Failing, Selection, everything, minimised, selected
+from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.running import simulation_of
 from tests.simulation.strangers.premises import Doing, NoAnswer, Program, Provider, app_of, desk_of, facts_of

@@ -13,8 +13,8 @@ import pytest
 from anyio._backends import _asyncio as engine
 
 from effect_runtime.errors import NotSimulated
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import (
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._ordered import (
     TESTED,
     OrderedSet,
     check_insides,
@@ -23,8 +23,8 @@ from effect_runtime.testing._ordered import (
     ordered_scopes,
     unstarted,
 )
-from effect_runtime.testing._sequencer import Sequencer
-from effect_runtime.testing._site import Canonical
+from effect_runtime.testing.loop._sequencer import Sequencer
+from effect_runtime.testing.loop._site import Canonical
 
 
 def test_a_set_keeps_the_order_of_its_members() -> None:

@@ -14,9 +14,9 @@ from attrs import define, evolve, frozen
 from effect_runtime import Refused, do, operation
 from effect_runtime.errors import Counterexample
 from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, explore, simulate
-from effect_runtime.testing._minimal import Failing, everything
-from effect_runtime.testing._report import counterexample, lines_of
-from effect_runtime.testing._witness import Change, Witness
+from effect_runtime.testing.search._minimal import Failing, everything
+from effect_runtime.testing.search._report import counterexample, lines_of
+from effect_runtime.testing.world._witness import Change, Witness
 from tests.simulation.corpus import bugs, twins
 from tests.simulation.corpus.case import Case
 from tests.simulation.running import every_fault, simulation_of

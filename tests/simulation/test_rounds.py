@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effect_runtime.testing import Site, Step
-from effect_runtime.testing._rounds import Entry, Rounds, Row, folded
+from effect_runtime.testing.search._rounds import Entry, Rounds, Row, folded
 
 
 def _rows(text: str, *, deviations: str = "") -> list[Row]:

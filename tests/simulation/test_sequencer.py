@@ -11,11 +11,11 @@ import anyio
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-from effect_runtime.testing._host import virtual_host
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._ordered import in_asyncio, ordered_scopes
-from effect_runtime.testing._sequencer import FIBER, Ending, Fiber, Sequencer
-from effect_runtime.testing._site import Canonical, Planned, Site
+from effect_runtime.testing.loop._host import virtual_host
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._ordered import in_asyncio, ordered_scopes
+from effect_runtime.testing.loop._sequencer import FIBER, Ending, Fiber, Sequencer
+from effect_runtime.testing.loop._site import Canonical, Planned, Site
 
 
 @define(eq=False)

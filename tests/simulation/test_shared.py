@@ -11,7 +11,7 @@ from attrs import frozen
 from effect_runtime import App, Context, Do, Transaction, operation
 from effect_runtime.outbox.sqlite import Migration, SqliteSession, SqliteStore
 from effect_runtime.testing import Canonical, Client, Faults, Simulation, Walk
-from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
 from tests.simulation.running import simulation_of
 

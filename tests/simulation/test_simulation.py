@@ -16,7 +16,7 @@ from effect_runtime.errors import Diverged, LeftSimulation, NotSimulated, Opaque
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.memory import MemorySession, MemoryStore
 from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, Site, View, Walk
-from effect_runtime.testing._process import OnCrash
+from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus.bug_01_over_lend import bug as over_lend
 from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
 from tests.simulation.corpus.office import recorded

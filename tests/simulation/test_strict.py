@@ -38,9 +38,9 @@ import pytest
 
 from effect_runtime.errors import LeftSimulation
 from effect_runtime.testing import Canonical
-from effect_runtime.testing._incarnation import Incarnation
-from effect_runtime.testing._sequencer import Sequencer
-from effect_runtime.testing._strict import inside_simulation, refusing
+from effect_runtime.testing.loop._incarnation import Incarnation
+from effect_runtime.testing.loop._sequencer import Sequencer
+from effect_runtime.testing.loop._strict import inside_simulation, refusing
 from tests.simulation import leaky
 from tests.simulation.leaky import STATIONS, Dated, Reach, Stamped, reaching
 

@@ -9,8 +9,8 @@ import pytest
 from returns.result import Failure, Success
 
 from effect_runtime.effect import Cancelled, Died, Failed, Succeeded
-from effect_runtime.testing._witness import Change
-from effect_runtime.testing._words import asked_and_answered, changed, line_of, shown
+from effect_runtime.testing.search._words import asked_and_answered, changed, line_of, shown
+from effect_runtime.testing.world._witness import Change
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 from effect_runtime.dispatch import Principal, anonymous
 from effect_runtime.effect import Eff
-from effect_runtime.testing._process import Client
 from effect_runtime.testing.properties._messages import Source, handler_of
+from effect_runtime.testing.world._process import Client
 
 
 def clients_of(

@@ -16,7 +16,7 @@ from returns.result import Result
 from effect_runtime.effect import Eff, Operation
 from effect_runtime.errors import NotSimulated
 from effect_runtime.integration import is_union
-from effect_runtime.testing._faults import Fails
+from effect_runtime.testing.ground._faults import Fails
 from effect_runtime.testing.properties._annotations import opened
 from effect_runtime.testing.properties._derivation import Derivation
 from effect_runtime.testing.properties._messages import Overrides

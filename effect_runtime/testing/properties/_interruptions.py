@@ -18,16 +18,16 @@ from effect_runtime.dispatch import Forbidden, Invalid, NotDone, Signature
 from effect_runtime.effect import Call, Died, Eff, Failed, Operation, Succeeded
 from effect_runtime.errors import HalfDone, NotSimulated
 from effect_runtime.interpreter import Host, Perform
-from effect_runtime.testing._faults import Fails, Faults
-from effect_runtime.testing._party import Party, held
-from effect_runtime.testing._process import Client, OnCrash
-from effect_runtime.testing._sequencer import FIBER
-from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Canonical, Planned, Site
-from effect_runtime.testing._world import Run
+from effect_runtime.testing.ground._faults import Fails, Faults
+from effect_runtime.testing.ground._party import Party, held
+from effect_runtime.testing.loop._sequencer import FIBER
+from effect_runtime.testing.loop._site import Canonical, Planned, Site
 from effect_runtime.testing.properties._derivation import Derivation
 from effect_runtime.testing.properties._failures import declared, sample
 from effect_runtime.testing.properties._messages import Overrides, asked
+from effect_runtime.testing.world._process import Client, OnCrash
+from effect_runtime.testing.world._simulation import Simulation
+from effect_runtime.testing.world._world import Run
 from effect_runtime.transports import InProcess
 
 _CLIENT: Final = "client"

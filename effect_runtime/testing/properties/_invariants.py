@@ -12,8 +12,8 @@ from attrs import field, frozen
 
 from effect_runtime.effect import Eff
 from effect_runtime.errors import ClaimBroken, InvariantBroken
-from effect_runtime.testing._claims import NOTHING_SAID, name_of, place_of
 from effect_runtime.testing.properties._messages import asked
+from effect_runtime.testing.world._claims import NOTHING_SAID, name_of, place_of
 
 A = TypeVar("A")
 

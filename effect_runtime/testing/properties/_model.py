@@ -18,7 +18,7 @@ from effect_runtime.dispatch import Context, Due
 from effect_runtime.effect import Call, Failed, Operation, Succeeded
 from effect_runtime.interpreter import Interceptor, Perform
 from effect_runtime.runtime import SystemClock, SystemIds, SystemRandom
-from effect_runtime.testing._host import NOON
+from effect_runtime.testing.loop._host import NOON
 
 Expected: TypeAlias = Succeeded[Any] | Failed[Any]
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from effect_runtime.testing._deviating import Deviations
-from effect_runtime.testing._simulation import Simulation
-from effect_runtime.testing._site import Canonical
+from effect_runtime.testing.loop._site import Canonical
+from effect_runtime.testing.search._deviating import Deviations
+from effect_runtime.testing.world._simulation import Simulation
 
 _REACH: Final = 60
 """How many questions a run may have whose clients are all drawn: a few commands. Numbers beyond it change nothing."""

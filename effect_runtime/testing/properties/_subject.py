@@ -18,10 +18,10 @@ from effect_runtime.interpreter import Host, Interceptor
 from effect_runtime.outbox import Pace
 from effect_runtime.outbox.memory import MemoryStore
 from effect_runtime.outbox.sqlite import SqliteStore
-from effect_runtime.testing._disk import Disk, Drive
-from effect_runtime.testing._driver import Driver
-from effect_runtime.testing._strict import inside_simulation, refusing
-from effect_runtime.testing._watch import watching
+from effect_runtime.testing.ground._disk import Disk, Drive
+from effect_runtime.testing.loop._driver import Driver
+from effect_runtime.testing.loop._strict import inside_simulation, refusing
+from effect_runtime.testing.loop._watch import watching
 from effect_runtime.transports import InProcess
 
 A = TypeVar("A")

@@ -25,11 +25,11 @@ from effect_runtime.outbox.sqlite import Migration, SqliteReadSession, SqliteSes
 from effect_runtime.outbox.sqlite._open import OpenSqlite
 from effect_runtime.outbox.sqlite._unit import SqliteUnit
 from effect_runtime.testing import Faults
-from effect_runtime.testing._boundaries import Boundaries
-from effect_runtime.testing._disk import Disk
-from effect_runtime.testing._guarded import GuardedStore
-from effect_runtime.testing._sequencer import FIBER, Fiber, Sequencer
-from effect_runtime.testing._site import Canonical
+from effect_runtime.testing.ground._boundaries import Boundaries
+from effect_runtime.testing.ground._disk import Disk
+from effect_runtime.testing.ground._guarded import GuardedStore
+from effect_runtime.testing.loop._sequencer import FIBER, Fiber, Sequencer
+from effect_runtime.testing.loop._site import Canonical
 
 AnyStore: TypeAlias = OpenMemory | OpenSqlite
 AnyUnit: TypeAlias = MemoryUnit | SqliteUnit

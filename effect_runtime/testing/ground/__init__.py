@@ -1,0 +1,1 @@
+"""What outlives a process, disks, a broker, parties outside, and what may go wrong there. Knows no client."""

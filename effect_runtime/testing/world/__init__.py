@@ -1,0 +1,1 @@
+"""A run: processes on their ground, clients, claims, and what came of it all. Knows no search."""

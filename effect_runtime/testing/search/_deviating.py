@@ -12,7 +12,7 @@ from typing import final
 
 from attrs import field, frozen
 
-from effect_runtime.testing.loop._site import Alternative, Kind, Site
+from effect_runtime.testing.loop._site import Alternative, Chooser, Kind, Site
 
 
 @final
@@ -69,6 +69,19 @@ class Again:
             return 0
         self._left -= 1
         return alternatives.index(self.title)
+
+
+@final
+class Together:
+    """Let several choosers decide, each as if it were alone; who comes first has the say."""
+
+    def __init__(self, *choosers: Chooser) -> None:
+        self._choosers = choosers
+
+    def choose(self, site: Site, alternatives: Sequence[Alternative]) -> int:
+        """Return what the first says that leaves the boring way; all are asked, for some count."""
+        answers = [chooser.choose(site, alternatives) for chooser in self._choosers]
+        return next((answer for answer in answers if answer), 0)
 
 
 def sparse(random: Random, *, length: int, most: int) -> Deviations:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import count
 from random import Random
 from typing import Final, final
 
@@ -23,7 +24,7 @@ from effect_runtime.testing.loop._site import Alternative, Canonical, Chooser, K
 from effect_runtime.testing.search._allowance import Allowance
 from effect_runtime.testing.search._blob import DIGITS, Blob, Named
 from effect_runtime.testing.search._coverage import Complete, Coverage, Covered, Place
-from effect_runtime.testing.search._deviating import Again, Deviations, by_priority, sparse
+from effect_runtime.testing.search._deviating import Again, Deviations, Together, by_priority, sparse
 from effect_runtime.testing.search._growing import Growth, Seed, in_turns, larger
 from effect_runtime.testing.search._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing.search._report import counterexample, digest_of
@@ -227,17 +228,26 @@ class Search:
 
     def _again(self, allowance: Allowance) -> Iterator[Failing]:
         """Let whatever may go wrong at a place go wrong there three times in a row: as often as few retries outlive."""
-        places: dict[tuple[Place, Kind], Sequence[Alternative]]
-        places = {(site[:3], site.kind): titles for site, titles in self._root.tail}
-        offered = [
-            Again(place, kind, title, times=_AGAIN) for (place, kind), titles in places.items() for title in titles[1:]
-        ]
+        offered = [Again(*each, times=_AGAIN) for each in self._offered]
         self._random.shuffle(offered)
         for chooser in in_turns(offered, key=lambda each: each.title):
             if allowance.is_spent:
                 return
             run = self._run(chooser, "retry", allowance, drawn=True)
             yield from self._failing(run, "retry")
+
+    @property
+    def _offered(self) -> list[tuple[Place, Kind, Alternative]]:
+        """Return what the boring run offers at each place."""
+        places: dict[tuple[Place, Kind], Sequence[Alternative]]
+        places = {(site[:3], site.kind): titles for site, titles in self._root.tail}
+        return [(place, kind, title) for (place, kind), titles in places.items() for title in titles[1:]]
+
+    def _repeated(self, times: int) -> Again:
+        """Draw what goes wrong again and again: the kind of trouble first, then where."""
+        offered = self._offered
+        title = self._random.choice(sorted({title for *_, title in offered}))
+        return Again(*self._random.choice([each for each in offered if each[2] == title]), times=times)
 
     def _modes_of(self, growth: Growth) -> tuple[OnCrash, ...]:
         """Say what clients may do about a crash.
@@ -250,15 +260,21 @@ class Search:
         return (growth.seed.mode,)
 
     def _drawn(self) -> Iterator[Failing]:
-        """Draw plans until the allowance is spent: one half sparse, one half by priorities of fibers."""
-        while not self._allowance.is_spent:
-            mode = self._modes[self.tried // 2 % len(self._modes)]
-            length = len(self._root.tail)
-            if self.tried % 2:
-                drawn = sparse(self._random, length=length, most=_MOST_DEVIATIONS)
+        """Draw plans until the allowance is spent, in turns: sparse, by priorities of fibers, and what comes again."""
+        length, random = len(self._root.tail), self._random
+        for number in count():
+            if self._allowance.is_spent:
+                return
+            mode = self._modes[number // 3 % len(self._modes)]
+            chooser: Chooser
+            if number % 3 == 0:
+                chooser = sparse(random, length=length, most=_MOST_DEVIATIONS).chooser()
+            elif number % 3 == 1:
+                chooser = by_priority(random, length=length, depth=_DEPTH).chooser()
             else:
-                drawn = by_priority(self._random, length=length, depth=_DEPTH)
-            run = self._run(drawn.chooser(), mode, self._allowance, drawn=True)
+                once = sparse(random, length=length, most=_DEPTH)
+                chooser = Together(self._repeated(random.randint(2, _MOST_DEVIATIONS)), once.chooser())
+            run = self._run(chooser, mode, self._allowance, drawn=True)
             yield from self._failing(run, mode)
 
     def _run(self, chooser: Chooser, mode: OnCrash, allowance: Allowance, *, drawn: bool = False) -> Run:

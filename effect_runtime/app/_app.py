@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import timedelta
+from functools import partial
 from os import PathLike
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -160,12 +161,14 @@ class App:
         interceptors: Sequence[Interceptor] = (),
         elsewhere: Sequence[Subscription[Any]] = (),
         pace: Pace | None = None,
+        heard: set[tuple[str, str, str]] | None = None,
     ) -> App:
         """Return the same application on other ground: host, wire, and for each context the store that `place` names.
 
         A context for which `place` names none runs elsewhere: its subscriptions are known, as are those of `elsewhere`,
         and nothing of it is opened. `interceptors` lie inside those that the application has. What was built before
-        is not verified again.
+        is not verified again. A diagnostic whose kind, command and place are in `heard` is not told again; what is told
+        is added there.
         """
         plan = self._plan
         placed = [(binding, place(binding)) for binding in plan.bindings]
@@ -179,6 +182,7 @@ class App:
             interpreter=Interpreter((*plan.interpreter.interceptors, *interceptors), host, plan.interpreter.debug),
             wire=wire,
             pace=pace or plan.pace,
+            diagnose=plan.diagnose if heard is None else partial(_tell_once, plan.diagnose, heard),
         )
         return app
 
@@ -414,6 +418,13 @@ async def _dispatched(live: Live, eff: Eff[Any, Any, Any], context: MessageConte
     if isinstance(eff, Call) and not interpreter.interceptors:
         return await live.dispatcher.answer(eff, context)  # one message, and nobody looks on: no loop around it
     return await interpreter.with_perform(live.dispatcher.door(context)).interpret(eff, _OUTSIDE)
+
+
+def _tell_once(tell: Callable[[Diagnostic], None], heard: set[tuple[str, str, str]], diagnostic: Diagnostic) -> None:
+    known = diagnostic.kind, diagnostic.command, diagnostic.place
+    if known not in heard:
+        heard.add(known)
+        tell(diagnostic)
 
 
 def _warn(diagnostic: Diagnostic) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -19,7 +20,7 @@ from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simu
 from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus.bug_01_over_lend import bug as over_lend
 from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
-from tests.simulation.corpus.office import recorded
+from tests.simulation.corpus.office import Doing, Listener, app_of, office, recorded
 from tests.simulation.running import simulation_of
 
 
@@ -277,3 +278,21 @@ def test_a_program_that_asks_nobody_runs_in_the_first_process() -> None:
     assert simulation_of(over_lend(), horizon=timedelta(seconds=1)).run(Canonical()).is_sound
     case = over_lend()
     assert Simulation(case.app, [Client("idle", [empty])]).run(Canonical()).exits == {"idle": [Succeeded(None)]}
+
+
+def test_what_is_told_in_every_run_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Something to be mended in a program is one warning, not one for each of a thousand runs."""
+    till, bank = office("till"), Listener()
+
+    @till.command(access="public")
+    def charge(cmd: Put) -> Doing[None]:
+        rt = yield from till.runtime
+        yield from rt.records.put("fee", cmd.slot, 1)
+        yield from rt.outside.tell(cmd.slot)  # while the transaction is open
+
+    app = App("till", contexts=app_of(till, outside=bank).bindings)  # it tells the log
+    world = Simulation(app, [Client("ann", [charge(Put("a"))])], parties=[bank])
+    for expected in ([("effect_runtime", logging.WARNING)], []):
+        caplog.clear()
+        assert all(world.run(Canonical()).is_sound for _ in range(3))
+        assert [(record.name, record.levelno) for record in caplog.records] == expected

@@ -107,6 +107,7 @@ class Setting:
     bound: int
     around_wire: Callable[[Transport], Transport] | None = None
     parties: Sequence[object] = ()
+    heard: set[tuple[str, str, str]] = field(factory=set)
     is_given: bool = False
 
 
@@ -362,6 +363,7 @@ class World:
             interceptors=[*interceptors, boundaries.intercept],
             elsewhere=setting.elsewhere,
             pace=self._pace,
+            heard=setting.heard,
         )
 
         def crash() -> None:

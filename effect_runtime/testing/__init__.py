@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from effect_runtime.testing.world._claims import Claim, View
     from effect_runtime.testing.world._linear import Explains, Linearizable
     from effect_runtime.testing.world._process import Client
+    from effect_runtime.testing.world._run import Run
+    from effect_runtime.testing.world._setting import Hears
     from effect_runtime.testing.world._simulation import Simulation
-    from effect_runtime.testing.world._world import Hears, Run
 
 __all__ = [
     "Alternative",
@@ -81,7 +82,8 @@ if not TYPE_CHECKING:  # Shown to a type checker, `__getattr__` would make every
         "world._simulation": "Simulation",
         "loop._site": "Alternative Canonical Chooser Plan Planned Site Walk",
         "loop._trace": "Step Trace",
-        "world._world": "Hears Run",
+        "world._run": "Run",
+        "world._setting": "Hears",
     }
     _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -26,8 +26,8 @@ from effect_runtime.testing.properties._derivation import Derivation
 from effect_runtime.testing.properties._failures import declared, sample
 from effect_runtime.testing.properties._messages import Overrides, asked
 from effect_runtime.testing.world._process import Client, OnCrash
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._simulation import Simulation
-from effect_runtime.testing.world._world import Run
 from effect_runtime.transports import InProcess
 
 _CLIENT: Final = "client"

@@ -13,8 +13,8 @@ from typing import Final
 from effect_runtime.testing.loop._trace import Step
 from effect_runtime.testing.search._rounds import Entry, Rounds, Row, folded
 from effect_runtime.testing.search._words import asked_and_answered, changed, line_of
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._witness import Sight, Witness
-from effect_runtime.testing.world._world import Run
 
 _AROUND: Final = 12
 """Steps shown on each side of a deviation, and before the end, of a long run."""

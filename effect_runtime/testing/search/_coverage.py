@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, final
 from attrs import define, field, frozen
 
 from effect_runtime.testing.loop._site import Alternative, Kind, Site
-from effect_runtime.testing.world._world import Run
+from effect_runtime.testing.world._run import Run
 
 Place: TypeAlias = tuple[str, str, str]
 """A process, a fiber and an operation: a site without its number."""

@@ -29,8 +29,8 @@ from effect_runtime.testing.search._growing import Growth, Seed, in_turns, large
 from effect_runtime.testing.search._minimal import Failing, everything, minimised, selected
 from effect_runtime.testing.search._report import counterexample, digest_of
 from effect_runtime.testing.world._process import Client, OnCrash
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._simulation import Simulation
-from effect_runtime.testing.world._world import Run
 
 BUDGET: Final = timedelta(seconds=10)
 """How long a search goes on unless it is told otherwise."""

@@ -18,8 +18,8 @@ from effect_runtime.testing.search._blob import Blob
 from effect_runtime.testing.search._coverage import Complete, Covered
 from effect_runtime.testing.search._explore import BUDGET, explore, replay
 from effect_runtime.testing.search._report import lines_of
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._simulation import Simulation
-from effect_runtime.testing.world._world import Run
 
 _MENDED: Final = "passes; the program has changed since this was found"
 _UNCHANGED: Final = (

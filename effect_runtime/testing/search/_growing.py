@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from effect_runtime.testing.loop._sequencer import Rest
 from effect_runtime.testing.loop._site import Alternative, Plan, Site
 from effect_runtime.testing.world._process import OnCrash
-from effect_runtime.testing.world._world import Run
+from effect_runtime.testing.world._run import Run
 
 T = TypeVar("T")
 

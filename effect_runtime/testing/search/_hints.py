@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 from effect_runtime.testing.loop._site import Plan, Site
 from effect_runtime.testing.loop._trace import Step
 from effect_runtime.testing.search._words import line_of
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._witness import Witness
-from effect_runtime.testing.world._world import Run
 
 Seen: TypeAlias = tuple[Run, Witness]
 """A run and who looked on at it."""

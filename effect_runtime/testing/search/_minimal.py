@@ -16,8 +16,8 @@ from effect_runtime.testing.loop._site import Canonical, Plan, Planned
 from effect_runtime.testing.search._allowance import Allowance
 from effect_runtime.testing.search._growing import Seed
 from effect_runtime.testing.world._process import OnCrash
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._simulation import Simulation
-from effect_runtime.testing.world._world import Run
 
 _SELECTIONS = 64
 """How many selections of the programs are tried before what is left is whittled down."""

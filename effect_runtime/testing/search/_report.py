@@ -19,8 +19,8 @@ from effect_runtime.testing.search._hints import Seen, hints_of
 from effect_runtime.testing.search._minimal import Failing
 from effect_runtime.testing.search._words import line_of
 from effect_runtime.testing.world._history import drawn
+from effect_runtime.testing.world._run import Run
 from effect_runtime.testing.world._witness import Witness, line_raised
-from effect_runtime.testing.world._world import Run
 
 _PARTY: Final = 400
 """Signs of one party that are shown."""

@@ -37,8 +37,10 @@ from effect_runtime.testing.world._claims import Claim, name_of
 from effect_runtime.testing.world._contract import check_faults, check_world, placed
 from effect_runtime.testing.world._linear import Linearizable
 from effect_runtime.testing.world._process import Client, OnCrash
+from effect_runtime.testing.world._run import Run
+from effect_runtime.testing.world._setting import Durable, Hears, Movable, Setting
 from effect_runtime.testing.world._witness import Witness
-from effect_runtime.testing.world._world import Durable, Hears, Movable, Run, Setting, World
+from effect_runtime.testing.world._world import World
 from effect_runtime.transports import InProcess
 
 _QUIET: Final = timedelta(minutes=5)

@@ -6,36 +6,34 @@ Built for one run and disposed of after it. What outlives it, disks and parties,
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeAlias, final, runtime_checkable
+from datetime import timedelta
+from typing import Any, Final, final
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from effect_runtime.app import App
-from effect_runtime.dispatch import Binding, Context, Store, Subscription
+from effect_runtime.dispatch import Binding
 from effect_runtime.effect import Died, Exit
-from effect_runtime.integration import Topic, Transport, topic_name
+from effect_runtime.integration import Transport, topic_name
 from effect_runtime.interpreter import Host, Interceptor
 from effect_runtime.outbox import Pace
-from effect_runtime.outbox.memory import MemoryStore
-from effect_runtime.outbox.sqlite import Medium
 from effect_runtime.testing.ground._boundaries import Boundaries
 from effect_runtime.testing.ground._broker import Broker, BrokerWire, Delivery
 from effect_runtime.testing.ground._disk import Disk
-from effect_runtime.testing.ground._faults import Faults
 from effect_runtime.testing.ground._guarded import GuardedStore
 from effect_runtime.testing.ground._party import state_of
 from effect_runtime.testing.loop._host import VirtualTime, virtual_host
 from effect_runtime.testing.loop._incarnation import Incarnation
-from effect_runtime.testing.loop._sequencer import FIBER, Ending, Order, Rest, Sequencer
-from effect_runtime.testing.loop._site import Alternative, Chooser, Plan, Site
+from effect_runtime.testing.loop._sequencer import FIBER, Ending, Order, Sequencer
+from effect_runtime.testing.loop._site import Chooser
 from effect_runtime.testing.loop._trace import Trace
 from effect_runtime.testing.world._claims import Claim, Claims
 from effect_runtime.testing.world._history import History, Spoken
-from effect_runtime.testing.world._linear import Linearizable
-from effect_runtime.testing.world._process import Client, Ground, OnCrash, Process, Visit
+from effect_runtime.testing.world._process import Ground, Process, Visit
+from effect_runtime.testing.world._run import Run
+from effect_runtime.testing.world._setting import Durable, Hears, Movable, Setting
 from effect_runtime.testing.world._upgrade import Heirs, heirs_of, readdressed
 from effect_runtime.transports import InProcess
 
@@ -51,100 +49,6 @@ _LOOKS: Final = 10
 
 _GIVEN: Final = 1 << 15
 """The number of the first process that does what is given. Numbers have two bytes in an id."""
-
-Durable: TypeAlias = Disk | MemoryStore
-
-
-@frozen
-class Hears:
-    """A consumer written by hand: `receive` is given the running application of `context`'s process and a delivery."""
-
-    context: str
-    topic: type[Topic]
-    id: str
-    receive: Callable[[App, Delivery], Awaitable[None]]
-
-    @property
-    def subscription(self) -> Subscription[Any]:
-        """Return what its topic's owner has to know of it, to send there."""
-        return Context(self.context, object).subscribe(self.topic, id=self.id, start="earliest")
-
-
-@runtime_checkable
-class Movable(Protocol):
-    """A store that can be kept elsewhere than where its name says: an SQLite store, or one around it."""
-
-    @property
-    def name(self) -> str:
-        """Return the store's name."""
-        ...
-
-    def on(self, medium: Medium) -> Store[Any, Any]:
-        """Return the same store kept on another medium."""
-        ...
-
-
-@frozen(kw_only=True)
-class Setting:
-    """What all runs of a simulation share. `processes` names the contexts of each process."""
-
-    app: App
-    bindings: tuple[Binding, ...]
-    processes: Mapping[str, Sequence[str]]
-    clients: Mapping[str, Sequence[Client]]
-    hears: Sequence[Hears]
-    elsewhere: Sequence[Subscription[Any]]
-    faults: Faults
-    on_crash: OnCrash
-    always: Sequence[Claim]
-    at_end: Sequence[Claim]
-    eventually: Sequence[Claim]
-    sometimes: Sequence[Claim]
-    linearizable: Linearizable | None
-    horizon: timedelta
-    start: datetime
-    strict: bool
-    bound: int
-    around_wire: Callable[[Transport], Transport] | None = None
-    parties: Sequence[object] = ()
-    heard: set[tuple[str, str, str]] = field(factory=set)
-    is_given: bool = False
-
-
-@frozen(kw_only=True, eq=False)
-class Run:
-    """What came of a run. `asked` lists every site with its alternatives, in order; `plan` the deviations taken.
-
-    `broken` names the claims that did not hold, `failure` the first that went wrong, and in which way; `troubles` is
-    what nobody caught. `ending` tells whether the clients came to an end: "quiet" is a deadlock, "restless" a
-    livelock; `busiest` is how much happened at one instant. `exits` has each client's programs; None is one that was
-    given up. `said` has what each broken claim said, or looked at; `reached` names the claims of `sometimes` that held;
-    `unexplained` has the messages for which no order accounts. `remains` tells, of each place that can fail, what a
-    crash before and after it would leave behind. `has_changed`: repeated from a blob, and the program does something
-    else than when that was made.
-    """
-
-    plan: Plan
-    order: Order
-    asked: Sequence[tuple[Site, Sequence[Alternative]]]
-    trace: Trace
-    ending: Ending
-    exits: Mapping[str, Sequence[Exit[Any, Any] | None]]
-    broken: tuple[str, ...]
-    failure: str | None
-    troubles: tuple[BaseException, ...]
-    crashes: int
-    busiest: int
-    reached: tuple[str, ...] = ()
-    said: Mapping[str, tuple[str, ...]] = {}
-    unexplained: Sequence[Spoken] = ()
-    remains: Mapping[Site, tuple[Rest | None, Rest | None]] = field(factory=dict)
-    has_changed: bool = False
-
-    @property
-    def is_sound(self) -> bool:
-        """Tell whether it ended, every claim held, and nothing was left uncaught."""
-        return self.failure is None
 
 
 @final

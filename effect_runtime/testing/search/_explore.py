@@ -68,6 +68,7 @@ def explore(
     failing run and a blob to repeat it, `errors.Diverged` when two runs of one plan differ, `errors.NeverReached` when
     a claim of `sometimes` held in no run.
     """
+    __tracebackhide__ = True  # of pytest: the report says it all
     clock = clock or Host().time.monotonic
     allowance = Allowance(clock, clock() + budget.total_seconds(), runs)
     search = Search(simulation, allowance, deviations=deviations, seed=seed)
@@ -87,6 +88,7 @@ def replay(simulation: Simulation, blob: str) -> Run:
     does something else, undisturbed or by this plan, than when the blob was made. Raises `errors.Counterexample` when
     it still fails, `errors.SitesVanished` with what does not come up any more, and `errors.BlobUnreadable`.
     """
+    __tracebackhide__ = True
     told = Blob.of(blob)
     here = {client.name: len(client.programs) for client in simulation.clients}
     gone = [
@@ -126,6 +128,7 @@ def simulate(simulation: Simulation, plan: Deviations | Plan, *, clients: Sequen
     `clients` come instead of the simulation's own. Raises `errors.Counterexample` when something fails; it is not made
     smaller here: Hypothesis does that with what it has drawn, `explore` with what it has found.
     """
+    __tracebackhide__ = True
     world = simulation if clients is None else simulation.among(clients)
     run = world.run(plan.chooser() if isinstance(plan, Deviations) else Planned(plan))
     if run.failure is not None:

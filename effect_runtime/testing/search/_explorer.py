@@ -77,6 +77,7 @@ class Explorer:
 
         A world that has not got the sites of the plan is run once, undisturbed.
         """
+        __tracebackhide__ = True
         if self._replays is not None:
             return self._repeated(self._replays, simulation)
         options["budget"] = self._budget or options.get("budget", BUDGET)
@@ -91,6 +92,7 @@ class Explorer:
         return self._told(simulation.run(chooser or Canonical()))
 
     def _repeated(self, replays: Replays, simulation: Simulation) -> Run:
+        __tracebackhide__ = True
         try:
             run = replay(simulation, replays.blob)
         except SitesVanished as other:

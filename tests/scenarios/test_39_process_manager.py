@@ -43,7 +43,8 @@ WAITING, COLLECTED, WITHDRAWN, EXPIRED = (1, "waiting"), (2, "collected"), (2, "
 
 def chains(folder: Path) -> dict[str, list[tuple[int, str]]]:
     """Return every version of every pickup that was ever written, and check that the row shows the last."""
-    with closing(sqlite3.connect(folder / "pickups.db")) as file:
+    with closing(sqlite3.connect(folder / "pickups.db", isolation_level=None)) as file:
+        file.execute("BEGIN")  # both tables as of one moment
         found: dict[str, list[tuple[int, str]]] = {}
         for hold, version, state in file.execute("SELECT hold_id, version, state FROM step ORDER BY hold_id, version"):
             found.setdefault(hold, []).append((version, state))

@@ -218,6 +218,7 @@ def test_what_a_store_holds_is_told_in_the_users_tables(drive: Drive) -> None:
     for statement in (
         "BEGIN IMMEDIATE",
         "CREATE TABLE er_outbox(position INTEGER PRIMARY KEY, type, key, data)",
+        "CREATE TABLE er_agenda(position INTEGER PRIMARY KEY, reaction, key, data)",
         "CREATE TABLE er_dead(cause)",
         "CREATE VIRTUAL TABLE words USING fts5(text)",
         "CREATE VIEW seen AS SELECT 1",
@@ -225,7 +226,7 @@ def test_what_a_store_holds_is_told_in_the_users_tables(drive: Drive) -> None:
         "COMMIT",
     ):
         writer.execute(statement)
-    assert disk.content() == {"t": [("a", 1)], "words": [("one",)], "events": [], "dead letters": []}
+    assert disk.content() == {"t": [("a", 1)], "words": [("one",)], "events": [], "agenda": [], "dead letters": []}
 
 
 ASKED_OF_FUNCTIONS = (

@@ -37,8 +37,8 @@ from effect_runtime.testing.world._setting import Durable, Hears, Movable, Setti
 from effect_runtime.testing.world._upgrade import Heirs, heirs_of, readdressed
 from effect_runtime.transports import InProcess
 
-_IDLE: Final = timedelta(seconds=5)
-"""Virtual time between two looks in vain: shorter than leases, and seldom, for a look costs as much as a real one."""
+_IDLE: Final = timedelta(seconds=15)
+"""Virtual time between two looks in vain: much shorter than what is slow here, and seldom, for each costs real time."""
 
 _ALONE: Final = Pace(alone=True, idle_poll=_IDLE)
 

@@ -165,8 +165,8 @@ class SlotRuntime:
     slots: Slots
 
 
-def slots_app(store: Any) -> tuple[App, Any]:
-    """Return an application on a store, and its one command."""
+def slots_app(store: Any, alive: list[Slots] | None = None) -> tuple[App, Any]:
+    """Return an application on a store, and its one command. What it works with is kept `alive`."""
     slots = Context("slots", SlotRuntime)
 
     @slots.command(access="public")
@@ -175,7 +175,10 @@ def slots_app(store: Any) -> tuple[App, Any]:
         yield from rt.slots.put(cmd.slot, cmd.how)
 
     def make(tx: Transaction[Any]) -> SlotRuntime:
-        return SlotRuntime(Slots(tx.session))
+        found = Slots(tx.session)
+        if alive is not None:
+            alive.append(found)
+        return SlotRuntime(found)
 
     return App("slots", contexts=[slots.bind(make, store=store)]), put
 
@@ -224,14 +227,14 @@ def test_a_value_that_shows_its_address_is_refused_when_the_trace_is_read() -> N
 
 def test_a_program_that_depends_on_addresses_diverges_at_a_named_step() -> None:
     """The guard runs it twice and shows the first step that differs."""
-    app, put = slots_app(MemoryStore())
+    alive: list[Slots] = []  # as long as they live, no other object has their addresses
+    app, put = slots_app(MemoryStore(), alive)
     simulation = Simulation(app, [Client("ann", [put(Put("a", "by address"))])])
     run = simulation.run(Canonical())
-    kept = [step.values for step in run.trace.steps]  # as long as they live, no other object has their addresses
     with pytest.raises(Diverged) as diverged:
         simulation.confirm(run)
     assert "Slots.put" in (diverged.value.first or "")
-    assert kept
+    assert alive
 
 
 class Elsewhere:

@@ -10,13 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import define, frozen
 
 from effect_runtime import App, Context, Do, Eff, Succeeded, Transaction, do, operation
 from effect_runtime.errors import Diverged, LeftSimulation, NotSimulated, OpaqueValue, SitesVanished
 from effect_runtime.interpreter import Host
 from effect_runtime.outbox.memory import MemorySession, MemoryStore
-from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, Site, View, Walk
+from effect_runtime.testing import Canonical, Client, Faults, Planned, Run, Simulation, Site, View, Walk, explore
 from effect_runtime.testing.world._process import OnCrash
 from tests.simulation.corpus.bug_01_over_lend import bug as over_lend
 from tests.simulation.corpus.bug_12_older_over_newer import twin as prices
@@ -299,3 +299,37 @@ def test_what_is_told_in_every_run_is_told_once(caplog: pytest.LogCaptureFixture
         caplog.clear()
         assert all(world.run(Canonical()).is_sound for _ in range(3))
         assert [(record.name, record.levelno) for record in caplog.records] == expected
+
+
+@pytest.mark.parametrize("faults", [Faults(), Faults(crashes=True)], ids=["undisturbed", "with crashes"])
+def test_an_interruption_by_a_person_ends_the_search_at_once(faults: Faults) -> None:
+    """It is no exit of a client's and no counterexample; the world can be searched again."""
+    street = Street()
+    app, cross = street.crossing()
+    world = Simulation(app, [Client("ann", [cross(Put("a"))])], faults=faults)
+    street.is_interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        explore(world, runs=20)
+    street.is_interrupted = False
+    assert world.run(Canonical()).exits == {"ann": [Succeeded(None)]}
+
+
+@define(eq=False)
+class Street:
+    """Where somebody presses Ctrl-C, or does not."""
+
+    is_interrupted: bool = False
+
+    def crossing(self) -> tuple[App, Any]:
+        """Return an application that asks here, and its one command."""
+        street = Context("street", SlotRuntime)
+
+        @street.command(access="public")
+        def cross(cmd: Put) -> Do[None, Any, SlotRuntime]:
+            rt = yield from street.runtime
+            yield from rt.slots.put(cmd.slot, cmd.how)
+            if self.is_interrupted:
+                raise KeyboardInterrupt
+
+        binding = street.bind(lambda tx: SlotRuntime(Slots(tx.session)), store=MemoryStore())
+        return App("street", contexts=[binding]), cross

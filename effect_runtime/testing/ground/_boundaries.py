@@ -127,6 +127,7 @@ class Boundaries:
         try:
             answer = await go()
         except BaseException as error:
+            sequencer.heed(error)
             sequencer.tell(self.process, fiber.name, name, *shown, _ended(error))
             raise
         if site is not None:

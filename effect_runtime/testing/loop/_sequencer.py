@@ -105,8 +105,8 @@ class Sequencer:
 
     __slots__ = (
         "_asked", "_bound", "_choose", "_count", "_is_fair", "_parks", "_retried", "_yields", "asked", "busiest",
-        "current", "now", "outlives", "own", "parked", "plan", "ready", "redeliveries", "remains", "timers", "trace",
-        "troubles", "turns", "unfinished",
+        "current", "interruption", "now", "outlives", "own", "parked", "plan", "ready", "redeliveries", "remains",
+        "timers", "trace", "troubles", "turns", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -129,6 +129,7 @@ class Sequencer:
         self.unfinished = 0
         self.busiest = 0
         self.turns = 0
+        self.interruption: KeyboardInterrupt | None = None
         self.outlives: Callable[[], Hashable] | None = None
         self.remains: dict[Site, tuple[Rest | None, Rest | None]] = {}
         self._asked: dict[tuple[str, str, str, Kind], int] = {}
@@ -202,6 +203,15 @@ class Sequencer:
         """Add a step to the trace."""
         self.trace.add(Step(self.now, process, fiber, what, values))
 
+    def trouble(self, error: BaseException) -> None:
+        """Keep what nobody caught."""
+        self.heed(error)
+        self.troubles.append(error)
+
+    def heed(self, error: BaseException) -> None:
+        """End the driving if this is a person's interruption: it is no part of the run, whoever may catch it."""
+        self.interruption = self.interruption or _interruption(error)
+
     # Driving: called by whoever owns the run.
 
     def drive(self, horizon: float) -> Ending:
@@ -250,6 +260,8 @@ class Sequencer:
                 context.run(handle.callback, *handle.args)
             except Exception as error:  # of a plain callback: a task keeps its own
                 self.troubles.append(error)
+            if self.interruption is not None:
+                raise self.interruption
             count += 1
             if not count & _FAIR:
                 ready.extend(own)
@@ -283,6 +295,13 @@ class Sequencer:
                     self.ready.append(heapq.heappop(timers)[2])
                 return handle
         return None
+
+
+def _interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Find somebody's Ctrl-C, which task groups have wrapped."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _interruption(each)) is not None), None)
+    return error if isinstance(error, KeyboardInterrupt) else None
 
 
 @coroutine

@@ -210,7 +210,7 @@ class Process:
         except BaseException as error:
             if life.is_dead:
                 raise  # it is being disposed of
-            self.sequencer.troubles.append(error)
+            self.sequencer.trouble(error)
 
     def _admit(self, life: Incarnation, app: App) -> None:
         for visit in self.visits:
@@ -246,5 +246,5 @@ class Process:
         except BaseException as error:
             if self.life.is_dead:
                 raise  # it is being disposed of
-            sequencer.troubles.append(error)
+            sequencer.trouble(error)
         sequencer.unfinished -= 1
